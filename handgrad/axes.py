@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any
 
-from handgrad.errors import UnknownNameError, layout, nearest
+from handgrad.errors import ShapeError, UnknownNameError, layout, nearest
 
-__all__ = ["REST", "Token", "Tokens", "classify", "explain", "letters", "shape_of"]
+__all__ = ["REST", "Token", "Tokens", "broadcast", "classify", "explain", "letters", "product", "shape_of"]
 
 Token = str | int
 Tokens = tuple[Token, ...]
@@ -45,6 +45,45 @@ def shape_of(tokens: Tokens, sizes: Mapping[str, Any]) -> tuple[int, ...]:
         else:
             shape.append(sizes[token])
     return tuple(shape)
+
+
+def broadcast(left: Tokens, right: Tokens) -> Tokens:
+    """The axes of an element-wise operation: NumPy's broadcasting, by names.
+
+    >>> broadcast(("N", "C"), ("C",)), broadcast(("N", 1), ("N", "C"))
+    (('N', 'C'), ('N', 'C'))
+
+    Raises ShapeError, in one clause, where two axes of different names meet.
+    """
+    if left == right:
+        return left
+    out: list[Token] = []
+    for i in range(1, max(len(left), len(right)) + 1):
+        a = left[-i] if i <= len(left) else 1
+        b = right[-i] if i <= len(right) else 1
+        missing = i > min(len(left), len(right))
+        if a != b and (1 not in (a, b) or (REST in (a, b) and not missing)):
+            raise ShapeError(f"axis {a} cannot meet axis {b}")
+        out.append(b if a == 1 else a)
+    return tuple(out[::-1])
+
+
+def product(left: Tokens, right: Tokens) -> Tokens:
+    """The axes of a matrix product: NumPy's `@`, by names; axes before the last two broadcast.
+
+    >>> product(("D", "N"), ("N", "C")), product(("N", "D"), ("D",))
+    (('D', 'C'), ('N',))
+
+    Raises ShapeError, in one clause, for a scalar and where the inner axes have different names.
+    """
+    if not left or not right:
+        raise ShapeError("@ does not take a scalar, write *")
+    inner, first = left[-1], right[-2 if len(right) > 1 else 0]
+    if REST in left[-2:] + right[-2:]:
+        raise ShapeError("@ cannot see which axes the unnamed rest ... has")
+    if inner != first:
+        raise ShapeError(f"@ sums over the inner axis, which is {inner} on the left and {first} on the right")
+    return broadcast(left[:-2], right[:-2]) + left[-2:-1] + (right[-1:] if len(right) > 1 else ())
 
 
 _MOST_AXES = 6

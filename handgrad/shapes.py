@@ -79,7 +79,7 @@ class Spec:
         known = {**self.inputs, **self.outputs}
         for name in arrays:
             if name not in known:
-                shown = name if isinstance(name, str) else type(name).__name__
+                shown = f"{name}"
                 raise ShapeError(
                     layout("shapes", f"no array {shown!r} in the spec", step=nearest(shown, known))
                 )
@@ -218,7 +218,7 @@ def _shape(name: str, tokens: Tokens, array: Any) -> tuple[int, ...]:
         return ()
     try:
         shape = array.shape
-    except Exception:  # noqa: BLE001 - an object may do anything when asked for its shape
+    except Exception:  # an object may do anything when asked for its shape
         shape = None
     if type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
         return shape
