@@ -1,0 +1,9 @@
+"""Derive neural-network gradients by hand, and prove each one right."""
+
+from __future__ import annotations
+
+from handgrad.checking import check
+
+__all__ = ["__version__", "check"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,306 @@
+"""One case of a check: calls the student's functions at one set of sizes and judges what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.causes import words_for
+from handgrad.judge import (
+    Context,
+    judge_array,
+    judge_contract,
+    judge_scalar,
+    judge_value,
+    not_a_pair,
+    permuted,
+    sizes_text,
+    split,
+)
+from handgrad.layers import Layer
+from handgrad.ledger import Ledger
+from handgrad.probe import Outcome, arrays_in, call, copy_arguments, items
+from handgrad.report import Finding, Status
+from handgrad.shapes import Tokens
+from handgrad.truth import Truth, own_gradient
+
+__all__ = ["CaseRun"]
+
+Array = NDArray[Any]
+Function = Callable[..., Any]
+
+
+@dataclass
+class CaseRun:
+    """The student's functions at one case. `context` is rewritten for each role as the case goes on."""
+
+    ledger: Ledger
+    layer: Layer
+    given: Mapping[str, Function]
+    context: Context
+    inputs: dict[str, Any]
+    rng: np.random.Generator
+
+    # ------------------------------------------------------------ the two kinds of layer
+
+    def pair(self, with_backward: bool) -> None:
+        """A forward and a backward: the backward gets the student's own cache if there is one."""
+        reference = self.layer.forward
+        assert reference is not None
+        updated = copy_arguments(self.inputs)
+        out, cache = reference(*updated.values())
+        theirs = None
+        if "forward" in self.given:
+            theirs = self.forward(self.given["forward"], out, updated)
+        if "backward" in self.given and with_backward:
+            own, single = (None, False) if theirs is None else (theirs[0], theirs[1])
+            self.backward(cache if theirs is None else own, theirs is not None, out, single)
+
+    def loss(self) -> None:
+        """A loss with its gradients, called twice on fresh copies."""
+        reference, names = self.layer.loss, self.layer.grad_names
+        assert reference is not None
+        function = self.given["loss"]
+        self.context = replace(
+            self.context, role="loss", own=own_gradient(function, self.inputs, np.ones(()))
+        )
+        arguments = copy_arguments(self.inputs)
+        got = call(function, *arguments.values())
+        if self.nothing(got, ("loss", *names)):
+            return
+        pair = items(got.value)
+        if pair is None or len(pair) != 2:
+            several = names[0] if len(names) == 1 else f"({', '.join(names)})"
+            self.ledger.add(not_a_pair(self.context, got.value, f"(loss, {several})"), ("loss", *names))
+            return
+        if pair[0] is None and pair[1] is None:
+            self.nothing(Outcome(not_attempted=True), ("loss", *names))
+            return
+        self.changed_inputs(arguments)
+        again = items(call(function, *copy_arguments(self.inputs).values()).value)
+        true_loss = float(reference(*copy_arguments(self.inputs).values())[0])
+        finding = judge_scalar(self.context, "loss", pair[0], true_loss)
+        if finding is not None:
+            self.ledger.add(
+                finding, ("loss",), "not attempted" if finding.cause == "not-attempted" else "wrong"
+            )
+        values = split(self.context, pair[1], names)
+        if isinstance(values, Finding):
+            self.ledger.add(values, names)
+            return
+        second = split(self.context, again[1], names) if again is not None and len(again) == 2 else None
+        if not self.differs(values, second, "is something kept between calls?"):
+            single = isinstance(pair[0], np.float32)
+            self.gradients(values, reference, np.ones(()), single)
+
+    # ------------------------------------------------------------ forward
+
+    def forward(self, function: Function, out: Array, updated: Mapping[str, Any]) -> tuple[Any, bool] | None:
+        """Judge out and the updated arguments; the cache and whether it is float32, or None without a cache."""
+        self.context = replace(self.context, role="forward")
+        arguments = copy_arguments(self.inputs)
+        got = call(function, *arguments.values())
+        names = ("out", *self.layer.updates)
+        if self.nothing(got, names):
+            return None
+        pair = items(got.value)
+        if pair is None or len(pair) != 2:
+            self.ledger.add(not_a_pair(self.context, got.value, "(out, cache)"), names)
+            return None
+        if pair[0] is None and pair[1] is None:
+            self.nothing(Outcome(not_attempted=True), names)
+            return None
+        value, cache = pair
+        single = _is_single(value)
+        finding, status = judge_array(self.context, "out", value, out, self.layer.spec.outputs["out"])
+        if finding is not None:
+            self.ledger.add(finding, ("out",), status)
+        elif single:
+            self.ledger.warn(self.context, "float32", "out is a float32 answer", "out")
+        for name in self.layer.updates:
+            self.updates(name, arguments[name], updated[name])
+        self.changed_inputs(arguments)
+        return cache, single or any(_is_single(a) for a in arrays_in(cache))
+
+    def changed_inputs(self, arguments: Mapping[str, Any]) -> None:
+        """Warn of arrays that the call changed in place, where the layer does not document it."""
+        for name, before in self.inputs.items():
+            if isinstance(before, np.ndarray) and not _same(before, arguments[name]):
+                self.ledger.warn(self.context, "mutates-input", f"{name} was changed in place", arg=name)
+
+    def updates(self, name: str, got: object, expected: Mapping[str, Any]) -> None:
+        """Judge what the forward left in a dict argument, entry by entry."""
+        for key, truth in expected.items():
+            if not isinstance(truth, np.ndarray):
+                continue
+            value = got.get(key) if type(got) is dict else None
+            tokens: Tokens = self.layer.spec.inputs[self.layer.grads[-1]]
+            finding, _ = judge_array(
+                self.context, f"{name}[{key!r}]", value, truth, tokens, self.left_in(name, key)
+            )
+            if finding is not None:
+                self.ledger.add(replace(finding, param=name), (name,))
+                return
+
+    def left_in(self, name: str, key: str) -> dict[str, tuple[str, Array]]:
+        """Wrong values of an updated entry that have a name: cause -> its sentence and the value."""
+        known = {}
+        before = self.inputs[name].get(key)
+        if isinstance(before, np.ndarray):
+            known["not-updated"] = (f"it was left as it was; write the new value back to {name}", before)
+        for mistake in self.layer.mistakes:
+            if mistake.role == "forward":
+                arguments = copy_arguments(self.inputs)
+                call(mistake.wrong, *arguments.values())
+                if isinstance(arguments[name].get(key), np.ndarray):
+                    known[mistake.cause] = (mistake.feedback, arguments[name][key])
+        return known
+
+    # ------------------------------------------------------------ backward
+
+    def backward(self, cache: Any, own_cache: bool, out: Array, single: bool) -> None:
+        """Judge the gradients: two calls with the same cache, a fresh copy of dout each."""
+        function, names, reference = self.given["backward"], self.layer.grad_names, self.layer.forward
+        assert reference is not None
+        dout = self.rng.standard_normal(out.shape)
+        self.context = replace(
+            self.context,
+            role="backward",
+            dout=dout,
+            arguments=lambda: (dout.copy(), reference(*copy_arguments(self.inputs).values())[1]),
+        )
+        if "forward" in self.given and not self.ledger.right("out"):
+            self.context = replace(self.context, own=own_gradient(self.given["forward"], self.inputs, dout))
+        held = arrays_in(cache)
+        before = [a.copy() for a in held]
+        first_dout = dout.copy()
+        first = call(function, first_dout, cache)
+        hint = ""
+        if not own_cache:
+            hint = (
+                f"the cache is the documented one, {self.layer.cache_doc}; give forward= too if yours differs"
+            )
+        if self.nothing(first, names, hint):
+            return
+        values = split(self.context, first.value, names)
+        if isinstance(values, Finding):
+            self.ledger.add(values, names)
+            return
+        if all(value is None for value in values.values()):
+            self.nothing(Outcome(not_attempted=True), names)
+            return
+        values = {n: v.copy() if _is_plain(v, self.inputs[n[1:]]) else v for n, v in values.items()}
+        changed_dout = not _same(first_dout, dout)
+        changed_cache = not all(_same(a, b) for a, b in zip(held, before, strict=True))
+        again = call(function, dout.copy(), cache)
+        second = None if again.raised else split(self.context, again.value, names)
+        reason = (
+            f"it raised {again.raised.splitlines()[0]}"
+            if again.raised
+            else "is something kept between calls?"
+        )
+        if changed_cache:
+            reason = "the first call changed an array of the cache"
+        if self.differs(values, second, reason):
+            return
+        self.gradients(values, reference, dout, single)
+        if changed_dout:
+            self.ledger.warn(self.context, "mutates-dout", "dout was changed in place")
+        if changed_cache:
+            self.ledger.warn(self.context, "mutates-cache", "an array of the cache was changed in place")
+
+    def differs(
+        self, first: Mapping[str, Any], second: Mapping[str, Any] | Finding | None, reason: str
+    ) -> bool:
+        """Whether a second call gave other values; the finding is added."""
+        if isinstance(second, Mapping):
+            differing = tuple(name for name in first if not _same(first[name], second[name]))
+        else:
+            differing = tuple(first)
+        if differing:
+            words = words_for("second-call-differs", "", reason)
+            what = f"a second call gave another {', '.join(differing)}"
+            finding = self.context.finding(
+                "", "second call", "second-call-differs", what, [], words.cause, words.step
+            )
+            self.ledger.add(finding, differing)
+        return bool(differing)
+
+    def nothing(self, got: Outcome, parts: tuple[str, ...], hint: str = "") -> bool:
+        """Whether a call left nothing to judge; the finding is added."""
+        if got.raised:
+            shapes = ", ".join(f"{n} {v.shape}" for n, v in self.inputs.items() if isinstance(v, np.ndarray))
+            lines = [got.raised, f"in this case {shapes}        {sizes_text(self.context.sizes)}"]
+            finding = self.context.finding("", "raised", "raised", "raised an exception", lines, hint)
+            self.ledger.add(finding, parts, "raised")
+        elif got.not_attempted or got.value is None:
+            step = words_for("not-attempted", "").step
+            finding = self.context.finding(
+                "", "not attempted", "not-attempted", "not attempted yet", step=step
+            )
+            self.ledger.add(finding, parts, "not attempted")
+        else:
+            return False
+        return True
+
+    # ------------------------------------------------------------ gradients
+
+    def gradients(self, values: Mapping[str, Any], reference: Function, dout: Array, single: bool) -> None:
+        """Judge gradients: contract, then random directions; entry by entry only where those fail."""
+        truth = Truth(reference, self.inputs, dout, self.rng)
+        broken: dict[str, Finding | None] = {}
+        for what, value in values.items():
+            name = what[1:]
+            finding = judge_contract(self.context, what, value, self.tokens(what), self.inputs[name].shape)
+            if finding is None:
+                verdict = truth.verdict(name, value, single or _is_single(value))
+                if verdict == "float32":
+                    self.ledger.warn(self.context, "float32", f"{what} is a float32 answer", what)
+                if verdict != "wrong":
+                    continue
+            broken[what] = finding
+        if not broken:
+            return
+        entries = {what: truth.entries(what[1:]) for what in values}
+        order = permuted(self.context, values, entries)
+        if order is not None:
+            self.ledger.add(order, tuple(values))
+            return
+        for what, finding in broken.items():
+            if finding is not None:
+                status: Status = "not attempted" if finding.cause == "not-attempted" else "wrong"
+                self.ledger.add(finding, (what,), status)
+            elif self.ledger.right(what):
+                value, is_single = values[what], single or _is_single(values[what])
+                wrong, status = judge_value(
+                    self.context, what, value, entries[what], self.tokens(what), is_single
+                )
+                self.ledger.add(wrong, (what,), status)
+
+    def tokens(self, what: str) -> Tokens:
+        """The axes of a gradient: those of its variable."""
+        return self.layer.spec.inputs[what[1:]]
+
+
+def _is_single(value: object) -> bool:
+    return type(value) is np.float32 or (type(value) is np.ndarray and value.dtype == np.float32)
+
+
+def _is_plain(value: object, like: Array) -> bool:
+    return type(value) is np.ndarray and value.shape == like.shape
+
+
+def _same(a: object, b: object) -> bool:
+    """Whether two results are equal, entry by entry, to far less than any tolerance; NaN equals NaN."""
+    if type(a) is not np.ndarray or type(b) is not np.ndarray:
+        return type(a) is type(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind not in "fc" or a.size > 10**7:
+        return a.size > 10**7 or a.dtype.kind not in "biu" or bool(np.array_equal(a, b))
+    scale = float(np.max(np.abs(a[np.isfinite(a)]), initial=0.0))
+    return bool(np.allclose(a, b, rtol=0.0, atol=1e-13 * scale, equal_nan=True))

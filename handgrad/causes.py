@@ -1,0 +1,146 @@
+"""What is said of each named cause: one row a slug, the likely cause and the next step.
+
+A slug may end in an argument, `missing-path:mean` or `divided-by-N`; `{what}` stands for the value
+("dw"), `{arg}` for that argument. Mistakes of a layer bring their own sentence and need no row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["CAUSES", "Words", "words_for"]
+
+
+class Words(NamedTuple):
+    """Why a wrong answer looks as it does, and what to do next."""
+
+    cause: str
+    step: str
+
+
+CAUSES: dict[str, Words] = {
+    "not-attempted": Words("", "write your answer in the cell, run it, then run this check again"),
+    "sign": Words(
+        "looks like {what} with the wrong sign: every entry is −1 times the right one",
+        "check: follow one entry through the scalar chain rule and count the minus signs",
+    ),
+    "divided-by": Words(
+        "looks like {what} divided by {arg}: the upstream gradient already carries any 1/{arg} of the loss",
+        "check: where the forward has no mean over {arg}, the backward has no 1/{arg}",
+    ),
+    "multiplied-by": Words(
+        "looks like {what} without its 1/{arg}: every entry is {arg} times too large",
+        "check: where the forward takes a mean over {arg}, the backward carries 1/{arg}",
+    ),
+    "doubled": Words(
+        "looks like {what} counted twice: every entry is 2 times the right one",
+        "check: is a sum taken twice, or the ½ of a square forgotten?",
+    ),
+    "halved": Words(
+        "looks like half of {what}",
+        "check: a square brings down a 2 that cancels a ½; is the ½ applied again?",
+    ),
+    "all-zero": Words(
+        "every entry is zero, and the true gradient is not",
+        "check: is the array that was made with zeros ever filled?",
+    ),
+    "ignores-dout": Words(
+        "looks like the upstream gradient was taken as all ones: dout has no effect on {what}",
+        "check: the chain rule multiplies the local derivative by dout",
+    ),
+    "transposed": Words(
+        "looks like {what} transposed",
+        "check: name the axes of each factor; the row axis of {what} must come first",
+    ),
+    "missing-path": Words(
+        "the path through the {arg} is missing: its share of {what} has coefficient 0",
+        "check: draw the graph; the gradient is the sum over every path from the input to the output",
+    ),
+    "doubled-path": Words(
+        "the path through the {arg} is counted twice: its share of {what} has coefficient 2",
+        "check: draw the graph; each path is added once",
+    ),
+    "sign-of-path": Words(
+        "the path through the {arg} has the wrong sign: its share of {what} has coefficient −1",
+        "check: differentiate that step alone; a difference a − b brings a minus to b",
+    ),
+    "scaled-path": Words(
+        "the path through the {arg} is off by a factor of the batch size",
+        "check: does that step sum over N or take a mean over N?",
+    ),
+    "some-rows": Words(
+        "only some rows are wrong ({arg}); the others are right",
+        "check: what is special about those rows: a loop's bounds, an index, one sample treated on its own?",
+    ),
+    "some-columns": Words(
+        "only some columns are wrong ({arg}); the others are right",
+        "check: what is special about those columns: a loop's bounds, an index, one feature treated on its own?",
+    ),
+    "some-entries": Words(
+        "only some entries are wrong: {arg}; the others are right",
+        "check: what is special about those entries: a mask, an index, a boundary?",
+    ),
+    "own-forward": Words(
+        "{what} is the right gradient of your own forward, and your forward differs from the layer's",
+        "check: mend the forward first; then see whether the backward still matches it",
+    ),
+    "permuted": Words(
+        "looks like the outputs in another order",
+        "check: return them as ({arg})",
+    ),
+    "second-call-differs": Words(
+        "the same cache and the same dout gave another answer the second time: {arg}",
+        "check: work on copies; a backward must leave dout and the cache as they were",
+    ),
+    "mutates-dout": Words(
+        "backward changes dout in place",
+        "the value is right here, but dout may be used again (two branches of a graph): copy it first",
+    ),
+    "mutates-cache": Words(
+        "backward changes an array of the cache in place",
+        "the value is right here, but whoever else holds that array sees it change: copy it first",
+    ),
+    "mutates-input": Words(
+        "{what} changes its input {arg} in place",
+        "the value is right here, but the caller's array is now another: copy it first",
+    ),
+    "float32": Words(
+        "{what} is accurate to float32 only, from float64 inputs",
+        "check: look for dtype=np.float32 or .astype(np.float32); a gradient check needs float64",
+    ),
+    "wrong-dtype": Words(
+        "", "check: return floats; look for integer or boolean arrays, .astype and complex numbers"
+    ),
+    "not-finite": Words(
+        "",
+        "check: look for a division by zero, log(0) or exp of a large number",
+    ),
+    "overflow": Words(
+        "with inputs near 1000 the answer is wrong or not finite: exp overflows above about 709",
+        "next: subtract each row's maximum before exp; the result is the same in exact arithmetic",
+    ),
+    "kept-axis": Words(
+        "an axis of size 1 was kept", "check: leave out keepdims=True, or reshape to the shape above"
+    ),
+    "unsummed-broadcast": Words(
+        "the forward broadcast this value over an axis, and its gradient was not summed over that axis",
+        "check: used several times, so sum the gradients of all uses",
+    ),
+    "summed-too-much": Words(
+        "more axes were summed than the forward broadcast",
+        "check: give the sum its axis; a bare sum adds everything",
+    ),
+    "flattened": Words("looks flattened", "check: reshape it back to the shape of the input"),
+    "wrong-shape": Words("", "check: a gradient of a scalar loss has the shape of its variable"),
+}
+
+
+def words_for(slug: str, what: str, arg: str = "") -> Words:
+    """The words of a cause, filled in. A slug with an argument finds the row of its stem."""
+    row = CAUSES.get(slug)
+    if row is None:
+        stem, _, tail = slug.partition(":")
+        if not tail and "-by-" in slug:
+            stem, tail = slug.rsplit("-", 1)
+        row, arg = CAUSES.get(stem, Words("", "")), arg or tail
+    return Words(*(text.format(what=what, arg=arg) for text in row))

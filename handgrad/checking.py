@@ -1,0 +1,130 @@
+"""A student's functions in, a report out.
+
+`check` takes a layer's exercise, `check_gradient` any function and its claimed gradients, `check_formula` an
+answer derived on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad import layers
+from handgrad.cases import CaseRun
+from handgrad.errors import HandgradError, layout
+from handgrad.judge import Context, sizes_text
+from handgrad.layers import Case, Layer
+from handgrad.ledger import Ledger
+from handgrad.probe import call, copy_arguments, items, read_array, read_scalar, type_name
+from handgrad.report import Finding, Report
+
+__all__ = ["check"]
+
+Function = Callable[..., Any]
+
+
+def check(
+    slug: str,
+    *,
+    forward: Function | None = None,
+    backward: Function | None = None,
+    loss: Function | None = None,
+    seed: int = 0,
+) -> Report:
+    """Check a student's functions for a layer and say what is wrong.
+
+    `forward(*inputs) -> (out, cache)` and `backward(dout, cache) -> gradients`, or `loss(*inputs) ->
+    (loss, gradients)`, with CS231n's signatures; either of forward and backward may be left out. A backward
+    without a forward gets the cache that the layer's file documents. `dout` is random, of out's shape; the
+    reduction over N is the layer's own. `seed` fixes every random number.
+
+    Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error" as well.
+    """
+    given = {
+        role: f for role, f in (("forward", forward), ("backward", backward), ("loss", loss)) if f is not None
+    }
+    if type(slug) is not str or type(seed) is not int or seed < 0:
+        return _misuse(
+            "check", _usage("check", "expected a layer's name and a seed from 0 up", type_name(slug))
+        )
+    try:
+        layer = layers.get(slug)
+    except HandgradError as error:
+        return _misuse("check", str(error))
+    wrong_call = _wrong_call(layer, given)
+    if wrong_call:
+        return _misuse(slug, wrong_call)
+    first = ("loss",) if layer.is_loss else ("out", *layer.updates)
+    returns = {"forward": first, "backward": layer.grad_names, "loss": (*first, *layer.grad_names)}
+    asked = tuple(name for role in given for name in returns[role])
+    ledger = Ledger(slug, asked, (*first, *layer.grad_names))
+    for index, case in enumerate(layer.cases):
+        _run(ledger, layer, given, case, np.random.default_rng([seed, index]))
+    return ledger.report()
+
+
+def _run(
+    ledger: Ledger, layer: Layer, given: Mapping[str, Function], case: Case, rng: np.random.Generator
+) -> None:
+    inputs = layer.sample(rng, dict(case.sizes), **case.options)
+    context = Context(
+        subject=layer.slug,
+        role="",
+        sizes=case.sizes,
+        layer=layer,
+        case=case.name,
+        earlier=", ".join(ledger.tried),
+        arguments=lambda: tuple(copy_arguments(inputs).values()),
+        inputs=inputs,
+    )
+    if case.stress:
+        _stress(ledger, layer, given, context)
+        return
+    run = CaseRun(ledger, layer, given, context, inputs, rng)
+    if layer.is_loss:
+        run.loss()
+    else:
+        run.pair(case.backward)
+    ledger.tried.append(f"{case.name} ({sizes_text(case.sizes)})")
+
+
+def _stress(ledger: Ledger, layer: Layer, given: Mapping[str, Function], context: Context) -> None:
+    """A case at the edge of floating point: a right answer that fails here gets a warning."""
+    role, part = ("loss", "loss") if layer.is_loss else ("forward", "out")
+    reference = layer.loss or layer.forward
+    if role not in given or not ledger.right(part) or reference is None:
+        return
+    expected = reference(*context.arguments())[0]
+    pair = items(call(given[role], *context.arguments()).value)
+    value = pair[0] if pair else None
+    cause = read_array(value, np.shape(expected))[0] if np.ndim(expected) else read_scalar(value)[1]
+    if cause or not np.allclose(np.asarray(value, dtype=np.float64), expected, rtol=1e-6):
+        context = Context(layer.slug, role, context.sizes, case=context.case)
+        ledger.warn(context, "overflow", f"{part} is not right at the edge: {context.case}")
+
+
+def _misuse(subject: str, message: str) -> Report:
+    return Report(subject, {}, (Finding("call", "", "call", None, message),))
+
+
+def _usage(where: str, what: str, got: str) -> str:
+    return layout(where, what, [f"got a {got}"], step='check: check("affine", forward=f, backward=g)')
+
+
+def _wrong_call(layer: Layer, given: Mapping[str, object]) -> str:
+    roles = ("loss",) if layer.is_loss else ("forward", "backward")
+    where = f"check({layer.slug!r})"
+    usage = f"check: check({layer.slug!r}, {', '.join(f'{role}=your_function' for role in roles)})"
+    if not given:
+        return layout(where, f"no function given, expected {' or '.join(roles)}", step=usage)
+    for role, function in given.items():
+        if role not in roles:
+            return layout(where, f"this layer has no {role}, expected {' and '.join(roles)}", step=usage)
+        if not callable(function):
+            hint = f"give the function itself, without calling it: {role}=f, not {role}=f(x)"
+            return layout(
+                where, f"{role} is a {type_name(function)}, expected a function", [hint], step=usage
+            )
+    return ""

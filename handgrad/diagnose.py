@@ -1,0 +1,270 @@
+"""From a wrong value to a named cause, or to "no known cause".
+
+The steps are tried in order and the first that fits wins; each either proves its cause by numbers at
+sizes where it cannot be a coincidence, or stays silent. None of them ever guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad.causes import words_for
+from handgrad.layers import Layer
+from handgrad.probe import call, items
+
+__all__ = ["Claim", "Diagnosis", "diagnose", "wrong_entries"]
+
+Array = NDArray[np.float64]
+
+FACTOR_TOLERANCE = 1e-7  # a fitted coefficient counts as 0, 1, −1, 2, 1/N or N within this
+
+
+class Diagnosis(NamedTuple):
+    """What a wrong value is: the step that found it, the slug, the cause and the next step in words."""
+
+    kind: str
+    cause: str | None
+    words: str
+    step: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that the diagnosis may look at, at one case: the answer has the right shape and is finite.
+
+    `arguments` makes fresh copies of what the reference function of this role takes; `own` gives the
+    gradient of the student's own forward and its relative accuracy, where that forward is wrong.
+    """
+
+    role: str
+    what: str
+    value: Array
+    truth: Array
+    tolerance: float
+    sizes: Mapping[str, Any]
+    layer: Layer | None = None
+    arguments: Callable[[], tuple[Any, ...]] = tuple
+    dout: Array | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    own: Callable[[], tuple[Array, float] | None] = lambda: None
+
+
+def diagnose(claim: Claim) -> Diagnosis:
+    """The first step that explains the claim, else kind "unknown" with cause None."""
+    for kind, step in _STEPS:
+        found = step(claim)
+        if found is not None:
+            return Diagnosis(kind, *found)
+    return Diagnosis(
+        "unknown",
+        None,
+        "no known cause fits",
+        "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours",
+    )
+
+
+_Found = tuple[str | None, str, str]
+
+
+def _named(slug: str, claim: Claim, arg: str = "") -> _Found:
+    words = words_for(slug, claim.what, arg)
+    return slug, words.cause, words.step
+
+
+def _close(a: Array, b: Array, tolerance: float) -> bool:
+    """Whether a and b agree entry by entry, to a share of the largest entry of b."""
+    if a.shape != b.shape:
+        return False
+    scale = float(np.max(np.abs(b), initial=0.0))
+    return scale > 0.0 and bool(np.all(np.abs(a - b) <= tolerance * scale))
+
+
+def wrong_entries(value: Array, truth: Array, tolerance: float) -> NDArray[np.bool_]:
+    """Which entries are off by more than `tolerance` of the largest true entry."""
+    scale = float(np.max(np.abs(truth), initial=0.0)) or 1.0
+    return np.abs(value - truth) > tolerance * scale
+
+
+# ---------------------------------------------------------------- the steps
+
+
+def _own_forward(claim: Claim) -> _Found | None:
+    own = claim.own()
+    if own is None or _close(claim.truth, own[0], own[1]) or not _close(claim.value, own[0], own[1]):
+        return None
+    return _named("own-forward", claim)
+
+
+def _mistake(claim: Claim) -> _Found | None:
+    layer = claim.layer
+    if layer is None:
+        return None
+    for mistake in layer.mistakes:
+        if mistake.role != claim.role or claim.what not in mistake.params:
+            continue
+        wrong = part_of(call(mistake.wrong, *claim.arguments()).value, claim.what, layer)
+        if wrong is None or _close(wrong, claim.truth, claim.tolerance):
+            continue
+        if _close(claim.value, wrong, claim.tolerance):
+            return mistake.cause, mistake.feedback, words_for(mistake.cause, claim.what).step
+    return None
+
+
+def part_of(returned: object, what: str, layer: Layer) -> Array | None:
+    """One named part of what a layer's function returns, as an array."""
+    if what in ("out", "loss"):
+        pair = items(returned)
+        part = pair[0] if pair else None
+    else:
+        pair = items(returned)
+        if layer.is_loss:
+            returned = pair[1] if pair and len(pair) == 2 else None
+        single = len(layer.grads) == 1
+        parts = [returned] if single else items(returned)
+        index = layer.grad_names.index(what)
+        part = parts[index] if parts is not None and index < len(parts) else None
+    if part is None or not isinstance(part, np.ndarray | float | np.floating):
+        return None
+    return np.asarray(part, dtype=np.float64)
+
+
+def _path(claim: Claim) -> _Found | None:
+    layer, n = claim.layer, claim.sizes.get("N", 0)
+    if layer is None or n < 5 or not np.any(claim.truth):
+        return None
+    paths = layer.paths.get(claim.what, {})
+    columns = [np.asarray(path(*claim.arguments()), dtype=np.float64).ravel() for path in paths.values()]
+    if len(columns) < 2:
+        return None
+    matrix = np.stack(columns, axis=1)
+    norms = np.linalg.norm(matrix, axis=0)
+    if not norms.all() or np.linalg.cond(matrix / norms) > 1e3:
+        return None
+    fit = np.linalg.lstsq(matrix, claim.value.ravel(), rcond=None)[0]
+    if not _close(matrix @ fit, claim.value.ravel(), 1e-9) or np.ptp(fit) < FACTOR_TOLERANCE:
+        return None
+    named = {1.0: "", 0.0: "missing-path", 2.0: "doubled-path", -1.0: "sign-of-path"}
+    stems = named | {float(n): "scaled-path", 1.0 / n: "scaled-path"}
+    causes = []
+    for name, coefficient in zip(paths, fit, strict=True):
+        stem = next((s for c, s in stems.items() if abs(coefficient - c) < FACTOR_TOLERANCE), None)
+        if stem is None:
+            return None
+        if stem:
+            causes.append(f"{stem}:{name}")
+    words = [words_for(cause, claim.what) for cause in causes]
+    return causes[0], "\n  ".join(w.cause for w in words), words[0].step
+
+
+def _factor(claim: Claim) -> _Found | None:
+    truth, value = claim.truth.ravel(), claim.value.ravel()
+    norm = float(truth @ truth)
+    if norm == 0.0:
+        return None
+    if not value.any():
+        return _named("all-zero", claim)
+    factor = float(value @ truth) / norm
+    if truth.size < 2 or not _close(value, factor * truth, max(claim.tolerance, 1e-9)):
+        return None
+    for slug, constant in _constants(claim.sizes).items():
+        if abs(factor - constant) <= FACTOR_TOLERANCE * abs(constant):
+            return _named(slug, claim)
+    return (
+        None,
+        f"every entry is {factor:.4g} times the right one; no known cause for that factor",
+        "next: look for a constant in your code that the forward does not have",
+    )
+
+
+def _constants(sizes: Mapping[str, Any]) -> dict[str, float]:
+    """The factors that have a name at these sizes; a size that another axis shares proves nothing."""
+    known: dict[str, float] = {"sign": -1.0, "doubled": 2.0, "halved": 0.5}
+    axes = {axis: size for axis, size in sizes.items() if isinstance(size, int) and size > 2}
+    for axis, size in axes.items():
+        if list(axes.values()).count(size) == 1:
+            known[f"divided-by-{axis}"] = 1.0 / size
+            known[f"multiplied-by-{axis}"] = float(size)
+    return known
+
+
+def _ignores_dout(claim: Claim) -> _Found | None:
+    layer = claim.layer
+    if layer is None or claim.role != "backward" or layer.backward is None:
+        return None
+    dout, *rest = claim.arguments()
+    ones = part_of(call(layer.backward, np.ones_like(dout), *rest).value, claim.what, layer)
+    if ones is not None and _close(claim.value, ones, claim.tolerance):
+        return _named("ignores-dout", claim)
+    return None
+
+
+def _transposed(claim: Claim) -> _Found | None:
+    square = claim.value.ndim == 2 and claim.value.shape[0] == claim.value.shape[1] > 1
+    return (
+        _named("transposed", claim)
+        if square and _close(claim.value.T, claim.truth, claim.tolerance)
+        else None
+    )
+
+
+def _region(claim: Claim) -> _Found | None:
+    wrong = wrong_entries(claim.value, claim.truth, claim.tolerance)
+    if wrong.all() or not wrong.any() or wrong.ndim == 0:
+        return None
+    for name, mask in _masks(claim).items():
+        if np.array_equal(wrong, mask):
+            return _named("some-entries", claim, f"exactly those where {name}")
+    if wrong.ndim >= 2:
+        flat = wrong.reshape(wrong.shape[0], -1)
+        rows, columns = np.asarray(flat.any(axis=1)), np.asarray(flat.any(axis=0))
+        if not rows.all() and flat[rows].mean() > 0.5:
+            return _named("some-rows", claim, _list(rows))
+        if not columns.all() and flat[:, columns].mean() > 0.5:
+            return _named("some-columns", claim, _list(columns))
+    return _named("some-entries", claim, f"{int(wrong.sum())} of {wrong.size}")
+
+
+def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:
+    """Regions that have a name: the signs of same-shaped arrays, and the labels' entries."""
+    arrays = {"dout": claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            continue
+        if array.shape == claim.value.shape and array.dtype.kind == "f":
+            masks[f"{name} < 0"], masks[f"{name} > 0"] = array < 0, array > 0
+        elif (
+            array.dtype.kind == "i"
+            and array.ndim == 1
+            and claim.value.ndim == 2
+            and len(array) == len(claim.value)
+        ):
+            label = np.zeros(claim.value.shape, dtype=bool)
+            label[np.arange(len(array)), array] = True
+            masks[f"the column is the label {name}"], masks[f"the column is not the label {name}"] = (
+                label,
+                ~label,
+            )
+    return masks
+
+
+def _list(which: NDArray[np.bool_]) -> str:
+    indices = np.flatnonzero(which)
+    shown = ", ".join(map(str, indices[:6]))
+    return shown + (f", … {len(indices)} in all" if len(indices) > 6 else "")
+
+
+_STEPS: tuple[tuple[str, Callable[[Claim], _Found | None]], ...] = (
+    ("own forward", _own_forward),
+    ("mistake", _mistake),
+    ("path", _path),
+    ("factor", _factor),
+    ("upstream", _ignores_dout),
+    ("transposed", _transposed),
+    ("region", _region),
+)

@@ -1,0 +1,147 @@
+"""What a check found: one plain object that renders as text, HTML and JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from handgrad.errors import UnknownNameError, layout, nearest
+
+__all__ = ["Finding", "Report", "Status", "Verdict"]
+
+Verdict = Literal["correct", "incorrect", "not attempted", "error"]
+Status = Literal["right", "wrong", "own forward", "not attempted", "raised", "not judged", "not checked"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (`severity="error"`) or risky (`"warning"`).
+
+    `role` is the function it is about, `param` the value it returns ("dw", or "" for the whole call),
+    `kind` the step of the diagnosis that found it, `cause` the slug of a named mistake or None where
+    no known cause fits, `message` the text for its author, `case` the sizes at which it showed.
+    """
+
+    role: str
+    param: str
+    kind: str
+    cause: str | None
+    message: str
+    severity: Literal["error", "warning"] = "error"
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one check.
+
+    `parts` holds a status for every value that the subject can return; `tried` one line a case.
+    """
+
+    subject: str
+    parts: Mapping[str, Status]
+    findings: tuple[Finding, ...] = ()
+    tried: tuple[str, ...] = ()
+    summary: str = field(default="")
+
+    @property
+    def verdict(self) -> Verdict:
+        """One word for the whole: an exception or misuse is an error, not a wrong answer."""
+        asked = [s for s in self.parts.values() if s != "not checked"]
+        errors = [f for f in self.findings if f.severity == "error"]
+        if asked and all(s == "not attempted" for s in asked):
+            return "not attempted"
+        if any(f.kind in ("raised", "call") for f in errors):
+            return "error"
+        return "correct" if asked and not errors and all(s == "right" for s in asked) else "incorrect"
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is "correct"; warnings do not count against it."""
+        return self.verdict == "correct"
+
+    def points(self, weights: Mapping[str, float]) -> float:
+        """The sum of the weights of the parts that are right, as a plain float.
+
+        Raises UnknownNameError for a part that this subject does not have.
+        """
+        unknown = [name for name in weights if name not in self.parts]
+        if unknown and self.parts:
+            known = nearest(unknown[0], self.parts)
+            raise UnknownNameError(layout(f"{self.subject}.points", f"no part {unknown[0]!r}", step=known))
+        return float(sum(w for name, w in weights.items() if self.parts.get(name) == "right"))
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.subject}: {_HEADLINE[self.verdict]}", *self._lines()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _lines(self) -> Iterable[str]:
+        parts = ", ".join(f"{_MARK[s]} {name}" for name, s in self.parts.items() if s != "not checked")
+        if parts and self.verdict in ("incorrect", "error"):
+            yield f"  {parts}"
+        if self.summary and self.ok:
+            yield f"  {self.summary}"
+        for finding in self.findings:
+            yield ""
+            yield ("warning: " if finding.severity == "warning" else "") + finding.message
+
+    def to_json(self) -> str:
+        """The same as JSON text: subject, verdict, parts, findings, tried."""
+        data = {
+            "subject": self.subject,
+            "verdict": self.verdict,
+            "parts": dict(self.parts),
+            "findings": [asdict(f) for f in self.findings],
+            "tried": list(self.tried),
+        }
+        return json.dumps(data, indent=1, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        sign, colour = _HTML[self.verdict]
+        parts = " · ".join(
+            f"<span>{_MARK[s]} <code>{html.escape(name)}</code></span>"
+            for name, s in self.parts.items()
+            if s != "not checked"
+        )
+        rows = [
+            f'<p style="margin:0"><strong>{sign} {html.escape(self.subject)}: '
+            f"{html.escape(_HEADLINE[self.verdict])}</strong> {parts}</p>"
+        ]
+        if self.summary and self.ok:
+            rows.append(f'<p style="margin:.25em 0 0">{html.escape(self.summary)}</p>')
+        rows += [
+            f'<pre style="margin:.6em 0 0;padding:0;white-space:pre-wrap;background:none;color:inherit;border:0">'
+            f"{'! ' if f.severity == 'warning' else '✗ '}{html.escape(f.message)}</pre>"
+            for f in self.findings
+        ]
+        style = f"border-left:.3em solid {colour};padding:.4em .8em;max-width:60em;overflow-x:auto"
+        return f'<div class="handgrad-report" role="status" style="{style}">{"".join(rows)}</div>'
+
+
+_HEADLINE: Mapping[Verdict, str] = {
+    "correct": "correct",
+    "incorrect": "incorrect",
+    "not attempted": "not attempted yet",
+    "error": "could not be judged",
+}
+_MARK: Mapping[Status, str] = {
+    "right": "✓",
+    "wrong": "✗",
+    "own forward": "~",
+    "raised": "✗",
+    "not attempted": "–",
+    "not judged": "?",
+    "not checked": "",
+}
+# Mid-tones with at least 3:1 contrast against both a white and a near-black page.
+_HTML: Mapping[Verdict, tuple[str, str]] = {
+    "correct": ("✓", "#2e8b57"),
+    "incorrect": ("✗", "#d0453a"),
+    "not attempted": ("–", "#808080"),
+    "error": ("!", "#c77700"),
+}

@@ -1,0 +1,82 @@
+"""What a gradient should be: the derivative of a forward by complex steps; a reference backward is never asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad import numeric
+from handgrad.probe import call, copy_arguments, items
+
+__all__ = ["Truth", "own_gradient"]
+
+Array = NDArray[Any]
+Function = Callable[..., Any]
+
+DIRECTIONS = 2  # one catches all wrong gradients but a set of measure zero; the second guards the first
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The gradient of <dout, out> at the inputs, where `reference(*inputs)` returns out first and is analytic."""
+
+    reference: Function
+    inputs: Mapping[str, Any]
+    dout: Array
+    rng: np.random.Generator
+
+    def verdict(self, name: str, claimed: Array, single: bool) -> Literal["right", "float32", "wrong"]:
+        """Whether a claimed gradient agrees along random directions, in float64 or else at least in float32.
+
+        claimed: the shape of the input `name`, finite.
+        """
+        with numeric.quiet():
+            at = self.inputs[name]
+            out = self._out(name, at)
+            worst = worst_single = 0.0
+            for _ in range(DIRECTIONS):
+                u = numeric.direction(at, self.rng)
+                ju = numeric.complex_step_unguarded(lambda v: self._out(name, v), at, u)
+                worst = max(worst, numeric.agree(claimed, ju, self.dout, out, u))
+                if single:
+                    worst_single = max(worst_single, numeric.agree(claimed, ju, self.dout, out, u, "float32"))
+        if worst <= 1.0:
+            return "right"
+        return "float32" if single and worst_single <= 1.0 else "wrong"
+
+    def entries(self, name: str) -> Array:
+        """The whole gradient, entry by entry: slow, for saying where a claimed one is wrong."""
+        return numeric.vjp(lambda v: self._out(name, v), self.inputs[name], self.dout)
+
+    def _out(self, name: str, value: Array) -> Any:
+        # A reference may change a dict it is given, as documented, so each call gets its own.
+        arguments = [
+            value if n == name else dict(given) if type(given) is dict else given
+            for n, given in self.inputs.items()
+        ]
+        return self.reference(*arguments)[0]
+
+
+def own_gradient(
+    function: Function, inputs: Mapping[str, Any], dout: Array
+) -> Callable[[str], tuple[Array, float] | None]:
+    """The gradient of a student's own forward or loss and its relative accuracy, or None where it can't be had."""
+
+    def gradient(name: str) -> tuple[Array, float] | None:
+        def own(value: Array) -> Array:
+            arguments = copy_arguments(inputs)
+            arguments[name] = value
+            return np.asarray((items(function(*arguments.values())) or [None])[0])
+
+        def both() -> tuple[bool, Array]:
+            analytic = numeric.supports_complex_step(own, inputs[name], np.random.default_rng(0)).ok
+            return analytic, numeric.vjp(own, inputs[name], dout)
+
+        got = call(both).value
+        return None if got is None else (got[1], 1e-9 if got[0] else 1e-5)
+
+    return gradient
