@@ -14,6 +14,8 @@ A layer file defines
     PATHS      {"dx": {"mean": function of backward's (or loss's) arguments}}, summing to the gradient
     UPDATES    optional: names of dict arguments that forward changes, as documented
 
+A file whose name starts with an underscore is no layer.
+
 All are plain data and functions; `Layer` holds them after validation.
 """
 
@@ -43,21 +45,24 @@ class Case:
     """One set of sizes at which a layer is checked.
 
     `sizes` binds each axis of SHAPES (an unnamed rest `...` to a tuple); `options` are passed on to
-    `sample`; `backward=False` marks a case in which only the forward has a meaning.
+    `sample`; `backward=False` marks a case in which only the forward has a meaning; `stress=True` one at the
+    edge of floating point, where a failure is a warning.
     """
 
     name: str
     sizes: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     backward: bool = True
+    stress: bool = False
 
 
 @dataclass(frozen=True)
 class Mistake:
     """A named wrong answer: a function with the signature of its role, and what to tell its author.
 
-    `params` names what it gets wrong: gradients ("dx", …), or "out" for a forward, "loss" for a loss.
-    `cause` is the slug of the diagnosis, the name unless a general cause says the same.
+    `params` names what it gets wrong: gradients ("dx", …), "loss" for a loss, and for a forward "out" or a
+    name in UPDATES. `cause` is the slug of the diagnosis, the name unless a general cause says the same.
+    `case` names the case at which it shows, the first one unless given.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Mistake:
     feedback: str
     cause: str = ""
     role: Role = "backward"
+    case: str = ""
 
     def __post_init__(self) -> None:
         if not self.cause:
@@ -115,21 +121,30 @@ def get(slug: str) -> Layer:
     """
     if slug not in names():
         raise UnknownNameError(layout("handgrad.layers", f"no layer {slug!r}", step=nearest(slug, names())))
-    module = importlib.import_module(f"{__name__}.{slug}")
+    try:
+        module = importlib.import_module(f"{__name__}.{slug}")
+    except Exception as error:
+        raise _cannot_import(str(Path(__path__[0]) / f"{slug}.py"), error) from error
     return _validate(slug, module)
 
 
 def load_file(path: Path) -> Layer:
     """A layer from a file anywhere, for trying one out. Raises LayerError for a malformed file."""
-    found = importlib.util.spec_from_file_location(path.stem, path)
-    if found is None or found.loader is None or not path.is_file():
+    if not path.is_file():
         raise LayerError(layout(str(path), "no such layer file", step=f"create {path}"))
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    if found is None or found.loader is None:
+        raise LayerError(layout(str(path), "a layer file is Python", step=f"name it {path.stem}.py"))
     module = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
     except Exception as error:
-        raise LayerError(layout(str(path), "cannot be imported", [f"{type(error).__name__}: {error}"])) from error
+        raise _cannot_import(str(path), error) from error
     return _validate(path.stem, module)
+
+
+def _cannot_import(where: str, error: Exception) -> LayerError:
+    return LayerError(layout(where, "cannot be imported", [f"{type(error).__name__}: {error}"]))
 
 
 _REQUIRED: tuple[tuple[str, type, str], ...] = (
@@ -176,24 +191,59 @@ def _validate(slug: str, module: ModuleType) -> Layer:
     if unknown or not module.GRADS:
         raise broken(f"GRADS names {unknown or 'nothing'}", f"inputs in SHAPES: {', '.join(spec.inputs)}")
     grad_names = tuple(f"d{name}" for name in module.GRADS)
+    inner = functions["forward"] if pair else functions["loss"]
+    assert inner is not None
+    arguments = tuple(inspect.signature(inner).parameters)
+    if [name for name in arguments if name in spec.inputs] != list(spec.inputs):
+        raise broken(
+            f"SHAPES and {inner.__name__} name different arrays, or in another order",
+            f"SHAPES: {', '.join(spec.inputs)}",
+            f"{inner.__name__}: {', '.join(arguments)}",
+        )
+    result = "out" if pair else "loss"
+    if list(spec.outputs) != [result]:
+        raise broken(
+            f"SHAPES must end in one output, {result!r}",
+            f"found: {', '.join(spec.outputs) or 'none'}",
+        )
+    updates = getattr(module, "UPDATES", ())
+    if not isinstance(updates, tuple) or any(name not in arguments for name in updates):
+        raise broken(f"UPDATES must be a tuple of arguments of {inner.__name__}, got {updates!r}")
     for name, kind in (("CASES", Case), ("MISTAKES", Mistake)):
-        for i, entry in enumerate(getattr(module, name)):
+        entries = getattr(module, name)
+        for i, entry in enumerate(entries):
             if not isinstance(entry, kind):
                 raise broken(f"{name}[{i}] must be a {kind.__name__}, got {type(entry).__name__}")
+            if any(entry.name == other.name for other in entries[:i]):
+                raise broken(f"two {name} are named {entry.name!r}")
     if not module.CASES:
         raise broken("CASES is empty", step="add at least one Case with different, coprime sizes")
-    seen: set[str] = set()
+    roles = (
+        {"forward": ("out", *updates), "backward": grad_names} if pair else {"loss": ("loss", *grad_names)}
+    )
+    case_names = [case.name for case in module.CASES]
     for mistake in module.MISTAKES:
-        if mistake.name in seen:
-            raise broken(f"two MISTAKES are named {mistake.name!r}")
-        seen.add(mistake.name)
-        allowed = {"forward": ("out",), "backward": grad_names, "loss": ("loss", *grad_names)}[mistake.role]
+        if mistake.role not in roles:
+            raise broken(
+                f"mistake {mistake.name!r} has the role {mistake.role!r}", f"roles here: {', '.join(roles)}"
+            )
+        allowed = roles[mistake.role]
         strays = [p for p in mistake.params if p not in allowed]
         if strays or not mistake.params:
-            raise broken(f"mistake {mistake.name!r} names {strays or 'no'} params", f"allowed: {', '.join(allowed)}")
-    for name in module.PATHS:
+            raise broken(
+                f"mistake {mistake.name!r} names {strays or 'no'} params", f"allowed: {', '.join(allowed)}"
+            )
+        if mistake.case and mistake.case not in case_names:
+            raise broken(
+                f"mistake {mistake.name!r} names no case, {mistake.case!r}", f"cases: {', '.join(case_names)}"
+            )
+        if not callable(mistake.wrong):
+            raise broken(f"mistake {mistake.name!r} has no function", f"got {type(mistake.wrong).__name__}")
+    for name, paths in module.PATHS.items():
         if name not in grad_names:
             raise broken(f"PATHS names {name!r}", f"gradients: {', '.join(grad_names)}")
+        if not isinstance(paths, dict) or not all(callable(path) for path in paths.values()):
+            raise broken(f"PATHS[{name!r}] must map the name of each path to a function")
     return Layer(
         slug=slug,
         doc=inspect.cleandoc(module.__doc__ or ""),
@@ -204,7 +254,7 @@ def _validate(slug: str, module: ModuleType) -> Layer:
         sample=module.sample,
         mistakes=module.MISTAKES,
         paths=module.PATHS,
-        updates=tuple(getattr(module, "UPDATES", ())),
+        updates=updates,
         cache_doc=getattr(module, "CACHE", ""),
         forward=functions["forward"],
         backward=functions["backward"],
