@@ -1,0 +1,235 @@
+"""The command `handgrad`: check a file of functions, sync the homework, start something new.
+
+Each sub-command imports what it needs when it runs, so that `handgrad check` asks for NumPy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from handgrad.errors import HandgradError, layout
+
+if TYPE_CHECKING:
+    from handgrad.layers import Layer
+
+__all__ = ["main"]
+
+
+class _FileError(HandgradError):
+    """A student's file that cannot be loaded, or that holds no function to check."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 if all is well, 1 if not.
+
+    Prints errors of handgrad's own to stderr. Raises SystemExit(2) for a misspelt command, as argparse does.
+    """
+    _plain_output()
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except HandgradError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _plain_output() -> None:
+    """Let a console that lacks a character such as ✓ print a substitute instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from handgrad import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="handgrad", description="Derive neural-network gradients by hand, and prove each one right."
+    )
+    parser.add_argument("--version", action="version", version=f"handgrad {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check",
+        help="check the functions in a Python file",
+        description="Check SLUG_forward and SLUG_backward (or SLUG_loss) in FILE; plain forward, backward and "
+        "loss are found too. The file is run. Exit code 0 if correct, 1 if not.",
+    )
+    check.add_argument("slug", nargs="?", metavar="SLUG", help="the layer, for example affine")
+    check.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="your file")
+    check.add_argument("--list", action="store_true", help="list the layers and their signatures")
+    check.set_defaults(run=_check, parser=check)
+
+    sync = commands.add_parser(
+        "sync",
+        help="make exercises/ from solutions/",
+        description="Write and execute exercises/SLUG/SLUG.ipynb from solutions/SLUG/SLUG.ipynb, for each SLUG or "
+        "for all. Exit code 1 if an error, or with --check a difference, was found.",
+    )
+    sync.add_argument("slugs", nargs="*", metavar="SLUG")
+    sync.add_argument("--check", action="store_true", help="write nothing; say what differs")
+    sync.set_defaults(run=_sync)
+
+    new = commands.add_parser(
+        "new",
+        help="write the template of a layer, a chapter or a homework",
+        description="Write a template into this copy of the repository, and say what to fill in.",
+    )
+    new.add_argument("kind", choices=("layer", "chapter", "homework"))
+    new.add_argument("slug", metavar="SLUG", help="lower case, for example leaky_relu")
+    new.set_defaults(run=_new)
+    return parser
+
+
+def _check(args: argparse.Namespace) -> int:
+    from handgrad import check, layers
+
+    if args.list:
+        if args.slug is not None:
+            args.parser.error("--list takes no SLUG")
+        for slug in layers.names():
+            print(_describe(layers.get(slug)))
+        return 0
+    if args.slug is None or args.file is None:
+        args.parser.error("write: handgrad check SLUG FILE.py (or --list)")
+    roles = find_functions(layers.get(args.slug), args.file)
+    report = check(args.slug, **roles)
+    print(report)
+    return 0 if report.ok else 1
+
+
+def _describe(layer: Layer) -> str:
+    roles = ("loss",) if layer.is_loss else ("forward", "backward")
+    lines = [f"{layer.slug}: {layer.doc.splitlines()[0] if layer.doc else ''}".rstrip(": ")]
+    for role in roles:
+        gives = {
+            "forward": "out, cache",
+            "backward": ", ".join(layer.grad_names),
+            "loss": ", ".join(("loss", *layer.grad_names)),
+        }[role]
+        lines.append(f"  {layer.slug}_{role}{_signature(layer, role)} -> {gives}")
+    return "\n".join(lines)
+
+
+def _signature(layer: Layer, role: str) -> str:
+    import inspect
+
+    function = getattr(layer, role)
+    return "(" + ", ".join(inspect.signature(function).parameters) + ")"
+
+
+def find_functions(layer: Layer, path: Path) -> dict[str, Any]:
+    """The functions of a student's file by role: `affine_forward` before `forward`, and so on.
+
+    Runs the file. Raises HandgradError if it cannot be read or run, or holds none of the functions.
+    """
+    module = _load(path)
+    wanted = ("loss",) if layer.is_loss else ("forward", "backward")
+    found: dict[str, Any] = {}
+    for role in wanted:
+        for name in (f"{layer.slug}_{role}", role):
+            if callable(getattr(module, name, None)):
+                found[role] = getattr(module, name)
+                break
+    if not found:
+        there = sorted(
+            n
+            for n, v in vars(module).items()
+            if callable(v) and getattr(v, "__module__", "") == module.__name__
+        )
+        raise _FileError(
+            layout(
+                str(path),
+                f"holds no function for {layer.slug}",
+                [f"functions found: {', '.join(there) or 'none'}"],
+                step="define " + " and ".join(f"{layer.slug}_{r}{_signature(layer, r)}" for r in wanted),
+            )
+        )
+    return found
+
+
+def _load(path: Path) -> ModuleType:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        what = "is a folder" if path.is_dir() else "no such file" if not path.exists() else "cannot be read"
+        raise _FileError(layout(str(path), what, step="give the path of a Python file")) from error
+    if path.suffix == ".ipynb":
+        step = "run the check in the notebook itself, or save the functions to a .py file"
+        raise _FileError(layout(str(path), "is a notebook, not a Python file", step=step))
+    try:
+        code = compile(text, str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise _FileError(_syntax(path, error)) from None
+    module = ModuleType("handgrad_checked_file")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        exec(code, module.__dict__)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise _FileError(_raised(path, error)) from None
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+    return module
+
+
+def _syntax(path: Path, error: Exception) -> str:
+    if not isinstance(error, SyntaxError):
+        return layout(str(path), "cannot be read as Python", [str(error)])
+    line, column = error.lineno or 1, error.offset or 1
+    text = (error.text or "").rstrip()
+    details = [text, " " * (column - 1) + "^"] if text else []
+    return layout(
+        f"{path}, line {line}",
+        f"{type(error).__name__}: {error.msg}",
+        details,
+        step="mend it and check again",
+    )
+
+
+def _raised(path: Path, error: BaseException) -> str:
+    import traceback
+
+    inside = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    where = f"{path}, line {inside[-1].lineno}" if inside else str(path)
+    details = [inside[-1].line or ""] if inside else []
+    try:
+        said = f"{type(error).__name__}: {error}"
+    except Exception:
+        said = type(error).__name__
+    return layout(
+        where, f"the file stops with {said}", details, step="the file must run from top to bottom on its own"
+    )
+
+
+def _sync(args: argparse.Namespace) -> int:
+    from handgrad.homework.sync import find_root, homeworks, sync
+
+    root = find_root(Path.cwd())
+    found = sync(root, args.slugs, check=args.check)
+    for difference in found:
+        print(difference)
+    count = len(args.slugs or homeworks(root))
+    if not found:
+        print(f"exercises/ is up to date ({count} homework{'' if count == 1 else 's'})")
+    elif args.check:
+        print("run: handgrad sync")
+    return 1 if args.check and found else 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    from handgrad.homework.scaffold import new
+    from handgrad.homework.sync import find_root
+
+    for line in new(find_root(Path.cwd()), args.kind, args.slug):
+        print(line)
+    return 0
