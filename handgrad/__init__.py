@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from handgrad.checking import check
+from handgrad.checking import check, check_formula, check_gradient
 
-__all__ = ["__version__", "check"]
+__all__ = ["__version__", "check", "check_formula", "check_gradient"]
 
 __version__ = "0.1.0"

@@ -10,21 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad.causes import words_for
-from handgrad.judge import (
-    Context,
-    judge_array,
-    judge_contract,
-    judge_scalar,
-    judge_value,
-    not_a_pair,
-    permuted,
-    sizes_text,
-    split,
-)
+from handgrad.judge import Context, judge_array, judge_contract, judge_scalar, judge_value, sizes_text
 from handgrad.layers import Layer
 from handgrad.ledger import Ledger
 from handgrad.probe import Outcome, arrays_in, call, copy_arguments, items
 from handgrad.report import Finding, Status
+from handgrad.returns import not_a_pair, permuted, split
 from handgrad.shapes import Tokens
 from handgrad.truth import Truth, own_gradient
 

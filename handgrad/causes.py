@@ -104,6 +104,10 @@ CAUSES: dict[str, Words] = {
         "{what} changes its input {arg} in place",
         "the value is right here, but the caller's array is now another: copy it first",
     ),
+    "zero-gradient": Words(
+        "a check against zero proves little: an answer of zeros passes it",
+        "check: use a loss that moves, such as a random upstream gradient instead of a sum",
+    ),
     "float32": Words(
         "{what} is accurate to float32 only, from float64 inputs",
         "check: look for dtype=np.float32 or .astype(np.float32); a gradient check needs float64",

@@ -14,13 +14,15 @@ import numpy as np
 from handgrad import layers
 from handgrad.cases import CaseRun
 from handgrad.errors import HandgradError, layout
+from handgrad.formula_check import check_formula
+from handgrad.gradient_check import check_gradient
 from handgrad.judge import Context, sizes_text
 from handgrad.layers import Case, Layer
 from handgrad.ledger import Ledger
 from handgrad.probe import call, copy_arguments, items, read_array, read_scalar, type_name
 from handgrad.report import Finding, Report
 
-__all__ = ["check"]
+__all__ = ["check", "check_formula", "check_gradient"]
 
 Function = Callable[..., Any]
 

@@ -1,9 +1,9 @@
 """Exceptions, and the one layout in which every error and finding is worded.
 
-    where: what is wrong
-      detail, with shapes and sizes
-      likely cause
-      next step
+where: what is wrong
+  detail, with shapes and sizes
+  likely cause
+  next step
 """
 
 from __future__ import annotations

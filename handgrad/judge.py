@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from handgrad.causes import words_for
 from handgrad.diagnose import Claim, diagnose, part_of, wrong_entries
 from handgrad.errors import layout
 from handgrad.layers import Layer
-from handgrad.probe import call, items, read_array, read_scalar, type_name
+from handgrad.probe import call, read_array, read_scalar
 from handgrad.report import Finding, Status
 from handgrad.shapes import Tokens, classify, explain, letters
 
@@ -24,10 +23,7 @@ __all__ = [
     "judge_contract",
     "judge_scalar",
     "judge_value",
-    "not_a_pair",
-    "permuted",
     "sizes_text",
-    "split",
 ]
 
 Array = NDArray[Any]
@@ -54,8 +50,8 @@ class Context:
 
     @property
     def where(self) -> str:
-        """The function that a message is about: "affine.backward"."""
-        return self.subject if self.role == "loss" else f"{self.subject}.{self.role}"
+        """What a message is about: "affine.backward", "softmax", "dW"."""
+        return f"{self.subject}.{self.role}" if self.role in ("forward", "backward") else self.subject
 
     def finding(
         self,
@@ -69,6 +65,7 @@ class Context:
         warning: bool = False,
     ) -> Finding:
         """A finding in the one layout, with the case it was seen in."""
+        what = what.removeprefix(f"{self.where} is ")
         since = f"right in the cases before it: {self.earlier}" if self.earlier and not warning else ""
         message = layout(self.where, what, [*details, since], words, step)
         return Finding(self.role, param, kind, cause, message, "warning" if warning else "error", self.case)
@@ -82,52 +79,6 @@ def sizes_text(sizes: Mapping[str, Any]) -> str:
     return " ".join(f"{axis}={size}" for axis, size in shown.items() if size != "")
 
 
-def split(context: Context, returned: object, names: Sequence[str]) -> dict[str, Any] | Finding:
-    """The returned values by name, or the finding that says how many there are instead."""
-    several = f"({', '.join(names)})"
-    expected = f"{len(names)} values, {several}" if len(names) > 1 else f"one array, {names[0]}"
-    values = items(returned)
-    if len(names) == 1:
-        if issubclass(type(returned), tuple) and values is not None:
-            comma = (
-                "a tuple of one: is there a comma too many?" if len(values) == 1 else f"{len(values)} values"
-            )
-            return context.finding("", "arity", "arity", f"returned {comma}", [f"expected {expected}"])
-        return {names[0]: returned}
-    if values is None:
-        got = "one array" if type(returned) is np.ndarray else f"a {type_name(returned)}"
-        step = f"check: end with return {', '.join(names)}"
-        return context.finding("", "arity", "arity", f"returned {got}, expected {expected}", step=step)
-    if len(values) != len(names):
-        step = f"check: end with return {', '.join(names)}"
-        count = f"{len(values)} value{'s' if len(values) != 1 else ''}"
-        return context.finding("", "arity", "arity", f"returned {count}, expected {expected}", step=step)
-    return dict(zip(names, values, strict=True))
-
-
-def permuted(context: Context, values: Mapping[str, Any], truths: Mapping[str, Array]) -> Finding | None:
-    """The finding for right values in the wrong order: shapes and numbers must both fit the other order."""
-    names = list(values)
-    arrays = list(values.values())
-    if len(names) < 2 or len(names) > 6 or any(type(a) is not np.ndarray for a in arrays):
-        return None
-    for order in permutations(range(len(names))):
-        if order == tuple(range(len(names))):
-            continue
-        moved = [arrays[i] for i in order]
-        if all(_fits(a, truths[name]) for name, a in zip(names, moved, strict=True)):
-            words = words_for("permuted", "", ", ".join(names))
-            got = ", ".join(names[order.index(i)] for i in range(len(names)))
-            sentence = f"returned ({got}), expected ({', '.join(names)})"
-            return context.finding("", "permuted", "permuted", sentence, [], words.cause, words.step)
-    return None
-
-
-def _fits(a: Array, truth: Array) -> bool:
-    cause, _ = read_array(a, truth.shape)
-    return not cause and not wrong_entries(a.astype(np.float64), truth, TOLERANCE["float32"]).any()
-
-
 def judge_contract(
     context: Context, what: str, value: object, tokens: Tokens, shape: Sequence[int]
 ) -> Finding | None:
@@ -138,12 +89,12 @@ def judge_contract(
     cause, words = read_array(value, shape)
     if not cause:
         return None
-    expected = f"expected shape {letters(tokens)} = {tuple(shape)}"
+    expected = f"expected shape {_shape_text(tokens, shape)}"
     bound = sizes_text(context.sizes)
     if cause != "wrong-shape":
         said = words_for(cause, what)
         kind = {"not-an-array": "not an array", "wrong-dtype": "dtype", "not-finite": "not finite"}[cause]
-        sentence, details = f"{what} cannot be used: {words}", [f"{expected}        {bound}"]
+        sentence, details = f"{what} cannot be used: {words}", [f"{expected}        {bound}".rstrip()]
         return context.finding(what, kind, cause, sentence, details, said.cause, said.step)
     assert isinstance(value, np.ndarray)
     slug = classify(tokens, value.shape, context.sizes) or "wrong-shape"
@@ -154,7 +105,13 @@ def judge_contract(
         slug, seen = known
         said = words_for(slug, what)
     return context.finding(
-        what, "shape", slug, f"{what} has shape {value.shape}, {expected}", [f"at {bound}"], seen, said.step
+        what,
+        "shape",
+        slug,
+        f"{what} has shape {value.shape}, {expected}",
+        [f"at {bound}"] if bound else [],
+        seen,
+        said.step,
     )
 
 
@@ -216,26 +173,17 @@ def judge_scalar(context: Context, what: str, value: object, truth: float) -> Fi
     return judge_value(context, what, found, np.asarray(truth), (), single)[0]
 
 
-def not_a_pair(context: Context, returned: object, expected: str) -> Finding:
-    """The finding for a call that should have returned two things."""
-    values = items(returned)
-    count = f"{len(values or [])} value{'' if len(values or []) == 1 else 's'}"
-    got = (
-        "one array"
-        if type(returned) is np.ndarray
-        else f"a {type_name(returned)}"
-        if values is None
-        else count
-    )
-    step = f"check: end with return {expected.strip('()')}"
-    return context.finding("", "arity", "arity", f"returned {got}, expected {expected}", step=step)
-
-
 def judge_value(
-    context: Context, what: str, value: Array, truth: Array, tokens: Tokens, single: bool
+    context: Context,
+    what: str,
+    value: Array,
+    truth: Array,
+    tokens: Tokens,
+    single: bool,
+    tolerance: float | None = None,
 ) -> tuple[Finding, Status]:
     """The finding for an array of the right shape whose numbers are wrong, with the worst entry and the cause."""
-    tolerance = TOLERANCE["float32" if single else "float64"]
+    tolerance = tolerance or TOLERANCE["float32" if single else "float64"]
     claim = Claim(
         role=context.role,
         what=what,
@@ -263,6 +211,12 @@ def judge_value(
     return finding, status
 
 
+def _shape_text(tokens: Tokens, shape: Sequence[int]) -> str:
+    """The axes and their sizes, or the sizes alone where the axes have no names."""
+    named = any(isinstance(token, str) for token in tokens)
+    return f"{letters(tokens)} = {tuple(shape)}" if named else f"{tuple(shape)}"
+
+
 def _headline(what: str, claim: Claim) -> str:
     if claim.value.ndim == 0:
         return f"{what} is wrong"
@@ -279,6 +233,6 @@ def _details(claim: Claim, tokens: Tokens) -> list[str]:
     worst = np.unravel_index(int(np.argmax(np.abs(claim.value - claim.truth))), claim.value.shape)
     index = ", ".join(str(int(i)) for i in worst)
     return [
-        f"shape {letters(tokens)} = {claim.value.shape}: correct        {bound}",
+        f"shape {_shape_text(tokens, claim.value.shape)}: correct        {bound}".rstrip(),
         f"worst [{index}]: yours {float(claim.value[worst]):.4g}, tolerance {claim.tolerance:g} of the largest entry",
     ]

@@ -39,10 +39,10 @@ class Ledger:
             )
             self.findings.append(finding)
 
-    def report(self) -> Report:
+    def report(self, summary: str = "") -> Report:
         """The report on all that was tried; warnings about a value that turned out wrong are dropped."""
         kept = [
             f for f in self.findings if f.severity == "error" or self.parts.get(f.param, "right") == "right"
         ]
-        summary = f"right in {len(self.tried)} cases: {', '.join(self.tried)}"
+        summary = summary or f"right in {len(self.tried)} cases: {', '.join(self.tried)}"
         return Report(self.subject, self.parts, tuple(kept), tuple(self.tried), summary)

@@ -81,8 +81,9 @@ class Report:
         return str(self)
 
     def _lines(self) -> Iterable[str]:
-        parts = ", ".join(f"{_MARK[s]} {name}" for name, s in self.parts.items() if s != "not checked")
-        if parts and self.verdict in ("incorrect", "error"):
+        asked = {name: s for name, s in self.parts.items() if s != "not checked"}
+        parts = ", ".join(f"{_MARK[s]} {name}" for name, s in asked.items())
+        if len(asked) > 1 and self.verdict in ("incorrect", "error"):
             yield f"  {parts}"
         if self.summary and self.ok:
             yield f"  {self.summary}"

@@ -1,0 +1,237 @@
+"""An answer derived on paper: `check_formula("X.T @ dS", "W", …)`: first its shape, then its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad import layers, numeric
+from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
+from handgrad.causes import words_for
+from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
+from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse, parse_program
+from handgrad.judge import Context, judge_array, sizes_text
+from handgrad.ledger import Ledger
+from handgrad.report import Finding, Report
+from handgrad.shapes import parse as parse_spec
+
+__all__ = ["check_formula"]
+
+Array = NDArray[Any]
+
+# Different, coprime, and none of them a constant that a formula is likely to hold.
+PRIMES = (7, 5, 3, 11, 13, 17, 19, 23)
+
+
+def check_formula(
+    formula: str,
+    wrt: str,
+    *,
+    forward: str = "",
+    shapes: str = "",
+    layer: str = "",
+    seed: int = 0,
+) -> Report:
+    """Judge a formula for the gradient of a scalar loss with respect to `wrt`.
+
+    Either `forward`, lines of assignments such as "S = X @ W + b", with the `shapes` of its inputs,
+    "X: N D, W: D C, b: C"; or the name of a `layer`, whose arrays and `dout` the formula then uses. The last
+    line's result is what the upstream gradient belongs to: "dS" (also for any intermediate), of its shape,
+    random. If that result is a scalar it is the loss itself.
+
+    Shapes are compared by axis names, then numbers at different, coprime sizes. A formula that is blank or
+    "..." is not attempted yet. Raises nothing: an unreadable formula or question is a finding.
+    """
+    part = f"d{wrt}"
+    if _is_blank(formula):
+        ledger = Ledger(part, (part,))
+        step = "write your formula between the quotes, then run this check again"
+        finding = Context(part, "formula", {}).finding(
+            part, "not attempted", "not-attempted", "not attempted yet", step=step
+        )
+        ledger.add(finding, (part,), "not attempted")
+        return ledger.report()
+    try:
+        question = _from_layer(layer, wrt) if layer else _from_text(forward, shapes, wrt)
+    except HandgradError as error:
+        return Report("check_formula", {}, (Finding("call", "", "call", None, str(error)),))
+    ledger = Ledger(f"{part} = {' '.join(formula.split())[:60]}", (part,))
+    try:
+        expr = parse(formula)
+    except FormulaError as error:
+        ledger.add(Finding("formula", part, "call", None, str(error)), (part,))
+        return ledger.report()
+    found = question.shape(expr, part)
+    for trial in range(2):
+        found = found or question.numbers(expr, part, np.random.default_rng([seed, trial]), ledger)
+    if found is not None:
+        ledger.add(found, (part,))
+    ledger.tried += [sizes_text(question.sizes)] * 2
+    return ledger.report(
+        f"axes {letters(question.known[wrt])}, and right on random numbers at {ledger.tried[0]}, twice"
+    )
+
+
+def _is_blank(formula: object) -> bool:
+    return type(formula) is not str or not formula.strip(" .…\n")
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the formula may use (`types`), and how to get the true gradient of `wrt` from numbers."""
+
+    wrt: str
+    inputs: Mapping[str, Tokens]
+    program: tuple[Assignment, ...]
+    sizes: Mapping[str, int]
+
+    @cached_property
+    def known(self) -> dict[str, Tokens]:
+        return infer_program(self.program, self.inputs)
+
+    @property
+    def out(self) -> str:
+        return self.program[-1].target
+
+    @cached_property
+    def types(self) -> dict[str, Tokens]:
+        """The axes of every name that a formula may use: values, and the gradients of what comes after wrt."""
+        position = {line.target: i for i, line in enumerate(self.program)}
+        after = position.get(self.wrt, -1)
+        gradients = {f"d{name}": self.known[name] for name, i in position.items() if i > after}
+        return {**self.known, **gradients}
+
+    def context(self) -> Context:
+        return Context(f"d{self.wrt}", "formula", self.sizes)
+
+    def shape(self, expr: Expr, part: str) -> Finding | None:
+        """The finding for a formula whose axes do not fit, naming the sizes at which it would."""
+        want = self.known[self.wrt]
+        unknown = [name for name in expr.names if name not in self.types and name not in self.sizes]
+        if unknown:
+            step = nearest(unknown[0], {*self.types, *self.sizes})
+            return self.context().finding(part, "names", None, f"{unknown[0]} is not given here", step=step)
+        try:
+            got = expr.infer(self.types)
+        except FormulaError as error:
+            words = self.impostor(expr)
+            message = f"{error}\n  {words}" if words else str(error)
+            return Finding("formula", part, "shape", "wrong-shape", message)
+        if got == want:
+            return None
+        shape = shape_of(got, self.sizes)
+        slug = classify(want, shape, self.sizes) or "wrong-shape"
+        words = explain(want, shape, self.sizes) or words_for(slug, part).cause
+        details = [f"at {sizes_text(self.sizes)}"]
+        sentence = f"it has the axes {letters(got)}, expected {letters(want)}"
+        cause = "\n  ".join(w for w in (words, self.impostor(expr)) if w)
+        return self.context().finding(
+            part, "shape", slug, sentence, details, cause, words_for(slug, part).step
+        )
+
+    def impostor(self, expr: Expr) -> str:
+        """Words for a formula that fits only where two axes have the same size by chance."""
+        for a, b in combinations(self.sizes, 2):
+            merged = {name: tuple(a if t == b else t for t in tokens) for name, tokens in self.types.items()}
+            try:
+                fits = expr.infer(merged) == merged[self.wrt]
+            except FormulaError:
+                continue
+            if fits:
+                return f"an impostor: its shape fits only where {a} = {b}, and a fit by chance proves nothing"
+        return ""
+
+    def numbers(self, expr: Expr, part: str, rng: np.random.Generator, ledger: Ledger) -> Finding | None:
+        """The finding for a formula of the right shape whose numbers are wrong."""
+        values, gradients = self.truth(rng)
+        arrays = {**values, **{f"d{name}": g for name, g in gradients.items()}}
+        truth = gradients[self.wrt]
+        del arrays[f"d{self.wrt}"]
+        claimed = expr.evaluate(arrays, self.sizes, self.types)
+        context = self.context()
+        if not np.any(np.abs(truth) > 1e-12):
+            ledger.warn(
+                context, "zero-gradient", f"the true {part} is zero: this question proves nothing", part
+            )
+        upstream = gradients.get(self.out)
+        if upstream is not None and upstream.ndim:
+            context = replace(context, dout=upstream, inputs=values)
+        return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
+
+    def truth(self, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Random values of everything, and the gradient of everything that can be asked for or used."""
+        for attempt in range(3):
+            inputs = {name: rng.standard_normal(shape_of(t, self.sizes)) for name, t in self.inputs.items()}
+            if attempt:  # a logarithm or a root wants positive numbers
+                inputs = {name: 0.5 + np.abs(value) for name, value in inputs.items()}
+            values = {**inputs, **evaluate_program(self.program, inputs, self.sizes, self.inputs)}
+            if all(np.isfinite(value).all() for value in values.values()):
+                break
+        out = values[self.out]
+        upstream = rng.standard_normal(out.shape) if out.ndim else np.ones(())
+        gradients = {self.out: upstream}
+        wanted = [
+            n[1:] for n in self.types if n.startswith("d") and n[1:] in self.known and n[1:] != self.out
+        ]
+        for name in dict.fromkeys((*wanted, self.wrt)):
+            gradients[name] = numeric.vjp(partial(self.tail, name, values), values[name], upstream)
+        return values, gradients
+
+    def tail(self, name: str, values: Mapping[str, Array], value: Array) -> Array:
+        """The result of the program with one value replaced, and all that depends on it computed anew."""
+        env: dict[str, Any] = {**values, name: value}
+        for line in self.program:
+            if line.target != name:
+                env[line.target] = line.expr.evaluate(env, self.sizes, self.known)
+        return np.asarray(env[self.out])
+
+
+def _sizes(tokens: Mapping[str, Tokens]) -> dict[str, int]:
+    axes = list(dict.fromkeys(t for of in tokens.values() for t in of if isinstance(t, str) and t != REST))
+    if len(axes) > len(PRIMES):
+        raise FormulaError(layout("check_formula", f"{len(axes)} axes, at most {len(PRIMES)} are checked"))
+    return dict(zip(axes, PRIMES, strict=False))
+
+
+def _from_text(forward: str, shapes: str, wrt: str) -> _Question:
+    if not forward or not shapes:
+        step = 'check: check_formula("X.T @ dS", "W", forward="S = X @ W + b", shapes="X: N D, W: D C, b: C")'
+        raise FormulaError(layout("check_formula", "needs forward and shapes, or a layer", step=step))
+    inputs = parse_spec(shapes).inputs
+    question = _Question(wrt, inputs, tuple(parse_program(forward)), _sizes(inputs))
+    if wrt not in question.known or wrt == question.out:
+        known = {*question.known} - {question.out}
+        raise UnknownNameError(
+            layout("check_formula", f"no gradient of {wrt!r}", step=nearest(str(wrt), known))
+        )
+    return question
+
+
+# A layer's forward in the language of formulas; a layer that it cannot say is asked for with forward=.
+_LAYER_FORWARD = {
+    "affine": "out = x @ w + b",
+    "relu": "out = relu(x)",
+    "sigmoid": "out = sigmoid(x)",
+    "tanh": "out = tanh(x)",
+    "linear_regression": "loss = sum((X @ theta - y) ** 2) / (2 * N)",
+}
+
+
+def _from_layer(slug: str, wrt: str) -> _Question:
+    layer = layers.get(slug)
+    if slug not in _LAYER_FORWARD:
+        step = f"check: give its lines as forward=…; by name: {', '.join(_LAYER_FORWARD)}"
+        raise FormulaError(layout("check_formula", f"{slug} has no one-line forward", step=step))
+    inputs = {n: tuple("D" if t == REST else t for t in of) for n, of in layer.spec.inputs.items()}
+    question = _Question(wrt, inputs, tuple(parse_program(_LAYER_FORWARD[slug])), _sizes(inputs))
+    if wrt not in layer.grads:
+        raise UnknownNameError(
+            layout("check_formula", f"no gradient of {wrt!r}", step=nearest(str(wrt), layer.grads))
+        )
+    return question

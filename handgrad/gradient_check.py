@@ -1,0 +1,208 @@
+"""Any function and its claimed gradients: `check_gradient(f, inputs, grads)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handgrad import numeric
+from handgrad.errors import HandgradError, layout
+from handgrad.judge import Context, judge_contract, judge_value
+from handgrad.ledger import Ledger
+from handgrad.probe import call, copy_arguments, items, type_name
+from handgrad.report import Finding, Report
+from handgrad.returns import permuted
+from handgrad.shapes import Tokens
+from handgrad.shapes import parse as parse_spec
+
+__all__ = ["check_gradient"]
+
+Array = NDArray[Any]
+
+# Where only differences can be taken, the entries of the truth are good to about 1e-9 of the largest.
+CENTRAL_TOLERANCE = 1e-5
+
+
+def check_gradient(
+    f: Callable[..., Any],
+    inputs: Mapping[str, Array] | Sequence[Array] | Array,
+    grads: Mapping[str, Any] | Sequence[Any] | Array,
+    *,
+    dout: Array | None = None,
+    shapes: str = "",
+    seed: int = 0,
+) -> Report:
+    """Compare claimed gradients of <dout, f(*inputs)> with numerical ones, and say what is wrong.
+
+    `f` returns a scalar, or an array with `dout` of its shape; of a pair such as (out, cache) the first counts.
+    `inputs` are float arrays by name (in f's order), in a sequence, or one alone; `grads` the same, without d in
+    their names, each of its input's shape. `shapes`, "x: N D, w: D M", names the axes for the diagnosis.
+    Complex steps where f allows them, else central differences; a true gradient of zero is warned of, for it
+    proves nothing. Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error".
+    """
+    try:
+        given, claims = _by_name(inputs), _claims(grads, _by_name(inputs))
+        tokens, sizes = _axes(shapes, given)
+        upstream = _upstream(f, given, dout)
+    except HandgradError as error:
+        return Report("check_gradient", {}, (Finding("call", "", "call", None, str(error)),))
+    names = tuple(f"d{name}" for name in claims)
+    ledger = Ledger("check_gradient", names)
+    context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given)
+    rng = np.random.default_rng(seed)
+    broken: dict[str, Finding | None] = {}
+    for name, claimed in claims.items():
+        finding = judge_contract(context, f"d{name}", claimed, tokens[name], given[name].shape)
+        if finding is not None or not _agrees(context, ledger, f, given, name, claimed, upstream, rng):
+            broken[name] = finding
+    entries = (
+        {f"d{name}": numeric.vjp(_along(f, given, name), given[name], upstream) for name in claims}
+        if broken
+        else {}
+    )
+    order = (
+        permuted(context, {f"d{name}": value for name, value in claims.items()}, entries) if broken else None
+    )
+    if order is not None:
+        ledger.add(order, names)
+        broken = {}
+    for name, finding in broken.items():
+        what, single = f"d{name}", getattr(claims[name], "dtype", None) == np.float32
+        if finding is not None:
+            ledger.add(finding, (what,), "not attempted" if finding.cause == "not-attempted" else "wrong")
+            continue
+        rough = not numeric.supports_complex_step(_along(f, given, name), given[name], rng).ok
+        tolerance = CENTRAL_TOLERANCE if rough else None
+        wrong, status = judge_value(
+            context, what, claims[name], entries[what], tokens[name], single, tolerance
+        )
+        ledger.add(wrong, (what,), status)
+    ledger.tried.append("random directions")
+    return ledger.report("right along two random directions in each argument")
+
+
+def _agrees(
+    context: Context,
+    ledger: Ledger,
+    f: Callable[..., Any],
+    given: Mapping[str, Array],
+    name: str,
+    claimed: Array,
+    dout: Array,
+    rng: np.random.Generator,
+) -> bool:
+    along, at, what = _along(f, given, name), given[name], f"d{name}"
+    with numeric.quiet():
+        out = along(at.copy())
+    analytic = numeric.supports_complex_step(along, at, rng).ok
+    moved = False
+    for _ in range(2):
+        u = numeric.direction(at, rng)
+        if analytic:
+            ju, error, method = numeric.complex_step(along, at, u), None, "complex step"
+        else:
+            estimate = numeric.central(along, at, u)
+            ju, error, method = estimate.value, estimate.error, "central"
+        moved = moved or abs(float(np.sum(dout * ju))) > 1e-9 * float(np.sum(np.abs(dout * out))) + 1e-300
+        ratio = numeric.agree(claimed, ju, dout, out, u, method, error)
+        if (
+            ratio > 1.0
+            and claimed.dtype == np.float32
+            and numeric.agree(claimed, ju, dout, out, u, "float32") <= 1.0
+        ):
+            ledger.warn(context, "float32", f"{what} is a float32 answer", what)
+            ratio = 0.0
+        if not ratio <= 1.0:
+            return False
+    if not moved:
+        ledger.warn(context, "zero-gradient", f"the true {what} is zero, or nearly", what)
+    return True
+
+
+def _along(f: Callable[..., Any], given: Mapping[str, Array], name: str) -> Callable[[Array], Array]:
+    def along(value: Array) -> Array:
+        return _first(f(*{**copy_arguments(given), name: value}.values()))
+
+    return along
+
+
+def _first(returned: object) -> Array:
+    pair = items(returned)
+    return np.asarray(pair[0] if pair else returned)
+
+
+def _fail(what: str, step: str = "") -> HandgradError:
+    return HandgradError(layout("check_gradient", what, step=step))
+
+
+def _by_name(inputs: object) -> dict[str, Array]:
+    values = items(inputs)
+    if type(inputs) is dict:
+        named = dict(inputs)
+    elif values is not None:
+        named = (
+            {f"x{i}": value for i, value in enumerate(values)}
+            if len(values) > 1
+            else dict(zip("x", values, strict=True))
+        )
+    else:
+        named = {"x": inputs}
+    for name, value in named.items():
+        if type(name) is not str or type(value) is not np.ndarray or value.dtype.kind != "f":
+            got = f"an array of {value.dtype}" if type(value) is np.ndarray else f"a {type_name(value)}"
+            raise _fail(
+                f"input {name!r} is {got}, expected an array of floats",
+                "check: close over labels and settings",
+            )
+    if not named:
+        raise _fail("no inputs given", "check: check_gradient(f, {'x': x}, {'x': dx})")
+    return {name: value.astype(np.float64) for name, value in named.items()}
+
+
+def _claims(grads: object, given: Mapping[str, Array]) -> dict[str, Any]:
+    values = items(grads)
+    if type(grads) is dict:
+        strays = [name for name in grads if name not in given]
+        if strays:
+            raise _fail(f"a gradient for {strays[0]!r}, which is no input", f"inputs: {', '.join(given)}")
+        return {name: grads[name] for name in given if name in grads}
+    if values is None:
+        values = [grads]
+    if len(values) != len(given):
+        raise _fail(
+            f"{len(values)} gradients for {len(given)} inputs", "check: give one for each, or a dict by name"
+        )
+    return dict(zip(given, values, strict=True))
+
+
+def _axes(shapes: str, given: Mapping[str, Array]) -> tuple[dict[str, Tokens], dict[str, Any]]:
+    if not shapes:
+        return {name: value.shape for name, value in given.items()}, {}
+    spec = parse_spec(shapes)
+    sizes = spec.bind({name: value for name, value in given.items() if name in spec.inputs})
+    return {name: spec.inputs.get(name, value.shape) for name, value in given.items()}, sizes
+
+
+def _upstream(f: object, given: Mapping[str, Array], dout: object) -> Array:
+    if not callable(f):
+        raise _fail(f"f is a {type_name(f)}, expected a function")
+    got = call(lambda: _first(f(*copy_arguments(given).values())))
+    if got.raised or got.value is None:
+        raise _fail(f"f cannot be evaluated at these inputs: {got.raised or 'it is not implemented'}")
+    out = got.value
+    if out.dtype.kind not in "fiu":
+        raise _fail(f"f returns an array of {str(out.dtype)[:40]}, expected real numbers")
+    if dout is None:
+        if out.size != 1:
+            raise _fail(
+                f"f returns an array of shape {out.shape} and no dout is given",
+                "check: dout= of that shape, random",
+            )
+        return np.ones(out.shape)
+    if type(dout) is not np.ndarray or dout.shape != out.shape or dout.dtype.kind != "f":
+        got_shape = dout.shape if type(dout) is np.ndarray else type_name(dout)
+        raise _fail(f"dout is {got_shape}, expected a float array of f's shape {out.shape}")
+    return dout
