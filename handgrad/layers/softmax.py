@@ -1,0 +1,261 @@
+"""Softmax and cross-entropy: scores become probabilities; the loss asks for that of the right class.
+
+    P_nc   = exp(x_nc) / sum_k exp(x_nk)        each row of P sums to 1
+    loss   = -1/N sum_n log P_n,y_n
+    dx_nc  = 1/N (P_nc - 1 if c is the label y_n, else P_nc)
+
+x:    (N, C)   scores, one row a sample
+y:    (N,)     labels, whole numbers from 0 to C - 1
+loss: ()       a scalar, averaged over the N samples
+dx:   (N, C)
+
+The score of the label reaches the loss on two paths: by itself, and through the row sum that every
+class shares. The largest score of a row is subtracted first: P does not change, and exp cannot overflow.
+
+Source: `softmax_loss` of CS231n, assignments 1 and 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from handgrad.layers import Case, Mistake
+from handgrad.layers._common import Array
+
+SHAPES = "x: N C, y: N -> loss:"
+REDUCTION = "the loss is the mean over N, so every entry of dx carries the 1/N; rows are normalised over C"
+GRADS = ("x",)
+
+
+def loss(x: Array, y: Array) -> tuple[Any, Array]:
+    """Mean cross-entropy of the softmax of each row, and its gradient.
+
+    loss = -1/N sum_n log P_n,y_n;  dx = (P - onehot(y)) / N.
+    x: (N, C), y: (N,) whole numbers -> loss: (), dx: (N, C). Mean over N.
+    """
+    N = x.shape[0]
+    shifted = x - x.real.max(axis=1, keepdims=True)
+    exps = np.exp(shifted)
+    rowsum = exps.sum(axis=1, keepdims=True)
+    value = np.mean(np.log(rowsum[:, 0]) - shifted[np.arange(N), y])
+    dx = exps / rowsum
+    dx[np.arange(N), y] -= 1
+    dx /= N
+    return value, dx
+
+
+def sample(
+    rng: np.random.Generator, sizes: dict[str, Any], absent: bool = False, scale: float = 1.5
+) -> dict[str, Any]:
+    """Random scores x: (N, C) of standard deviation `scale`, and labels y: (N,).
+
+    Each class occurs as a label if N >= C; with `absent`, the last one never does.
+    """
+    N, C = sizes["N"], sizes["C"]
+    used = C - 1 if absent else C
+    labels = (np.arange(N) + rng.integers(used)) % used
+    return {"x": scale * (rng.normal(size=(N, C)) + 0.4), "y": rng.permutation(labels)}
+
+
+CASES = (
+    # A class that never is a label comes first: otherwise writing to whole columns equals writing everywhere.
+    Case("different sizes, one class never a label", {"N": 7, "C": 5}, {"absent": True}),
+    Case("every class a label", {"N": 8, "C": 3}),
+    Case("one sample", {"N": 1, "C": 4}),
+    Case("square", {"N": 5, "C": 5}),
+    Case("two classes", {"N": 5, "C": 2}),
+    Case("many samples", {"N": 97, "C": 4}),
+    Case("scores near 1000", {"N": 7, "C": 5}, {"scale": 1000.0}, stress=True),
+)
+
+
+def _one_hot(x: Array, y: Array) -> Array:
+    rows: Array = np.eye(x.shape[1])[y]
+    return rows
+
+
+def _probabilities(x: Array) -> Array:
+    exps: Array = np.exp(x - x.real.max(axis=1, keepdims=True))
+    rowsum: Array = exps.sum(axis=1, keepdims=True)
+    return exps / rowsum
+
+
+def path_label(x: Array, y: Array) -> Array:
+    """What reaches x by the label's own score in the loss: -1/N at the labels. (N, C)."""
+    return -_one_hot(x, y) / len(x)
+
+
+def path_row_sum(x: Array, y: Array) -> Array:
+    """What reaches x through the logarithm of the row sum: P / N. (N, C)."""
+    return _probabilities(x) / len(x)
+
+
+PATHS = {"dx": {"label": path_label, "row sum": path_row_sum}}
+
+
+def _gradient_is(wrong: Any) -> Any:
+    """A loss with the right value and the gradient `wrong(x, y)`."""
+
+    def wrong_loss(x: Array, y: Array) -> tuple[Any, Array]:
+        return loss(x, y)[0], wrong(x, y)
+
+    return wrong_loss
+
+
+def _over_batch(x: Array, y: Array) -> tuple[Any, Array]:
+    P = _probabilities(x.T).T
+    label = P[np.arange(x.shape[0]), y]
+    return -np.mean(np.log(label)), (P - _one_hot(x, y)) / len(x)
+
+
+def _columns(x: Array, y: Array) -> Array:
+    dx = _probabilities(x)
+    dx[:, y] -= 1
+    return dx / len(x)
+
+
+def _element_wise(x: Array, y: Array) -> Array:
+    return _one_hot(x, y) * (_probabilities(x) - 1) / len(x)
+
+
+def _over_classes(x: Array, y: Array) -> tuple[Any, Array]:
+    value, dx = loss(x, y)
+    return value / x.shape[1], dx / x.shape[1]
+
+
+def _loss_summed(x: Array, y: Array) -> tuple[Any, Array]:
+    value, dx = loss(x, y)
+    return value * len(x), dx
+
+
+def _loss_sign(x: Array, y: Array) -> tuple[Any, Array]:
+    value, dx = loss(x, y)
+    return -value, dx
+
+
+def _missing_log(x: Array, y: Array) -> tuple[Any, Array]:
+    return -np.mean(_probabilities(x)[np.arange(x.shape[0]), y]), loss(x, y)[1]
+
+
+MISTAKES = (
+    Mistake(
+        "label-not-subtracted",
+        _gradient_is(path_row_sum),
+        ("dx",),
+        "dx holds the row-sum path alone: the label's score also enters the loss by itself, and that path is "
+        "missing.",
+        cause="missing-path:label",
+        role="loss",
+    ),
+    Mistake(
+        "missing-path:row sum",
+        _gradient_is(path_label),
+        ("dx",),
+        "dx is 0 away from the labels: every score of a row enters the loss through the row sum, and that "
+        "path is missing.",
+        role="loss",
+    ),
+    Mistake(
+        "multiplied-by-N",
+        _gradient_is(lambda x, y: _probabilities(x) - _one_hot(x, y)),
+        ("dx",),
+        "the 1/N is missing from dx: the loss is a mean over the samples, so every sample's part of the "
+        "gradient carries it.",
+        role="loss",
+    ),
+    Mistake(
+        "sign",
+        _gradient_is(lambda x, y: -loss(x, y)[1]),
+        ("dx",),
+        "dx has the wrong sign: a higher score for the right class lowers the loss, so there the gradient is "
+        "negative.",
+        role="loss",
+    ),
+    Mistake(
+        "not-normalised",
+        _gradient_is(lambda x, y: (np.exp(x) - _one_hot(x, y)) / len(x)),
+        ("dx",),
+        "the exponentials in dx were not divided by the sum of their row: what stands there has to be a "
+        "probability.",
+        role="loss",
+    ),
+    Mistake(
+        "not-normalised-shifted",
+        _gradient_is(lambda x, y: (np.exp(x - x.max(axis=1, keepdims=True)) - _one_hot(x, y)) / len(x)),
+        ("dx",),
+        "the shifted exponentials in dx were not divided by the sum of their row: what stands there has to be "
+        "a probability.",
+        cause="not-normalised",
+        role="loss",
+    ),
+    Mistake(
+        "normalised-over-batch",
+        _over_batch,
+        ("loss", "dx"),
+        "the exponentials were divided by the sum of their column: probabilities sum to 1 over the classes of "
+        "one sample, and samples know nothing of each other.",
+        role="loss",
+    ),
+    Mistake(
+        "label-subtracted-everywhere",
+        _gradient_is(lambda x, y: (_probabilities(x) - 1) / len(x)),
+        ("dx",),
+        "1 was subtracted from every probability: only the entry of the label has that second path.",
+        role="loss",
+    ),
+    Mistake(
+        "label-subtracted-from-columns",
+        _gradient_is(_columns),
+        ("dx",),
+        "1 was subtracted from whole columns: the label of one sample changed the gradient of all the others; "
+        "each row has a label of its own.",
+        role="loss",
+    ),
+    Mistake(
+        "argmax-for-label",
+        _gradient_is(lambda x, y: (_probabilities(x) - _one_hot(x, x.argmax(axis=1))) / len(x)),
+        ("dx",),
+        "1 was subtracted at the class with the largest score: it belongs at the label, which the network may "
+        "have got wrong.",
+        role="loss",
+    ),
+    Mistake(
+        "softmax-as-element-wise",
+        _gradient_is(_element_wise),
+        ("dx",),
+        "softmax was differentiated as if each probability depended on its own score alone: all the scores of "
+        "a row share its sum.",
+        role="loss",
+    ),
+    Mistake(
+        "averaged-over-classes",
+        _over_classes,
+        ("loss", "dx"),
+        "the mean was taken over all N C entries: there is one term a sample, so only N of them.",
+        role="loss",
+    ),
+    Mistake(
+        "loss-not-averaged",
+        _loss_summed,
+        ("loss",),
+        "the loss is a sum over the samples where a mean is asked for: it grows with the batch.",
+        role="loss",
+    ),
+    Mistake(
+        "loss-sign",
+        _loss_sign,
+        ("loss",),
+        "the loss is negative: a probability's logarithm is at most 0, and the cross-entropy is minus that.",
+        cause="sign",
+        role="loss",
+    ),
+    Mistake(
+        "missing-log",
+        _missing_log,
+        ("loss",),
+        "the logarithm is missing from the loss: the cross-entropy is made of log-probabilities.",
+        role="loss",
+    ),
+)
