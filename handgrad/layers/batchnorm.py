@@ -380,6 +380,7 @@ MISTAKES = (
         ("bn_param",),
         "the running mean and variance in bn_param did not change: the updated ones have to be put back, or "
         "test mode never learns them.",
+        cause="not-updated",
         role="forward",
     ),
     Mistake(
