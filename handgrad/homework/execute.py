@@ -9,6 +9,7 @@ fails is left as it was.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 import threading
@@ -27,6 +28,9 @@ __all__ = ["execute_file", "main", "run"]
 
 TIMEOUT = 300  # seconds a cell may take
 
+# Warnings are errors, but for one of ipykernel's own when it shuts down.
+WARNINGS = "error,ignore::PendingDeprecationWarning:ipykernel.kernelbase"
+
 
 def run(nb: Any, *, where: str = "notebook", folder: Path | None = None, timeout: int = TIMEOUT) -> Any:
     """Run every cell of `nb` in order in a fresh kernel, in the working directory `folder` (default: here).
@@ -37,35 +41,36 @@ def run(nb: Any, *, where: str = "notebook", folder: Path | None = None, timeout
     for cell in nb.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    started: list[int] = []
     client = NotebookClient(
         nb,
         kernel_name=notebooks.KERNEL["name"],
         record_timing=False,
         store_widget_state=False,
         timeout=timeout,
+        extra_arguments=["--log-level=CRITICAL"],  # not what it thinks of the local transport
+        on_cell_start=lambda cell, cell_index: started.append(cell_index),
         resources={"metadata": {"path": str(folder or Path.cwd())}},
     )
     try:
-        client.execute(env={**os.environ, "PYTHONWARNINGS": "error"})
+        asyncio.run(client.async_execute(env={**os.environ, "PYTHONWARNINGS": WARNINGS}))
     except CellExecutionError as error:
-        raise NotebookError(_failure(nb, where, f"raised {error.ename}: {error.evalue}")) from error
+        raise NotebookError(_failure(nb, where, started, f"raised {error.ename}: {error.evalue}")) from error
     except CellTimeoutError as error:
-        raise NotebookError(_failure(nb, where, f"did not end within {timeout} seconds")) from error
+        raise NotebookError(_failure(nb, where, started, f"did not end within {timeout} seconds")) from error
     except DeadKernelError as error:
-        raise NotebookError(_failure(nb, where, "ended the kernel")) from error
+        raise NotebookError(_failure(nb, where, started, "ended the kernel")) from error
     return notebooks.normalise(nb)
 
 
-def _failure(nb: Any, where: str, what: str) -> str:
-    """Word a failure: the last cell that was started, its number among all cells, its first line."""
-    cells = [(i, c) for i, c in enumerate(nb.cells, 1) if c.cell_type == "code" and c.source.strip()]
-    started = [(i, c) for i, c in cells if c.execution_count is not None or c.outputs]
-    number, cell = (started or cells)[-1 if started else 0]
-    lines = cell.source.strip().splitlines()
+def _failure(nb: Any, where: str, started: list[int], what: str) -> str:
+    """Word a failure: the cell that was started last, its number among all cells, and its first line."""
+    place = started[-1] if started else 0
+    lines = nb.cells[place].source.strip().splitlines() if nb.cells else []
     return layout(
-        f"{where}, cell {number}",
+        f"{where}, cell {place + 1}",
         what,
-        [f"the cell starts with: {lines[0]}"],
+        [f"the cell starts with: {lines[0]}"] if lines else [],
         step="mend the cell; the file was left as it was",
     )
 

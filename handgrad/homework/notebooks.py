@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.v4.rwbase import rejoin_lines
 
 from handgrad.errors import NotebookError, layout
 
@@ -59,7 +60,7 @@ def read(path: Path) -> Any:
         ) from error
     try:
         nb = nbformat.from_dict(data)  # type: ignore[no-untyped-call]
-        nb = nbformat.convert(nb, 4)  # type: ignore[no-untyped-call]
+        nb = rejoin_lines(nbformat.convert(nb, 4))  # type: ignore[no-untyped-call]
         nb.nbformat_minor = max(int(nb.nbformat_minor), 5)
         _give_ids(nb)
         nbformat.validate(nb)
