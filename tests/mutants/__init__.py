@@ -1,0 +1,31 @@
+"""An adversary's answers to the exercises: wrong ones that a checker must refuse, right ones it must accept.
+
+Written from the signatures alone, before the diagnosis and by someone other than its author: that
+is what gives the kill matrix its meaning. One module a layer, each with MUTANTS and CORRECT;
+`hostile` holds objects and exceptions that are no answer at all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from .model import Correct, Mutant
+
+__all__ = ["LAYERS", "Correct", "Mutant", "all_correct", "all_mutants"]
+
+LAYERS = ("affine", "batchnorm", "linear_regression", "relu", "sigmoid", "softmax", "svm", "tanh")
+
+
+def _modules() -> list[ModuleType]:
+    return [importlib.import_module(f"{__name__}.{slug}") for slug in LAYERS]
+
+
+def all_mutants() -> tuple[Mutant, ...]:
+    """Every wrong answer of every layer."""
+    return tuple(mutant for module in _modules() for mutant in module.MUTANTS)
+
+
+def all_correct() -> tuple[Correct, ...]:
+    """Every right answer of every layer."""
+    return tuple(correct for module in _modules() for correct in module.CORRECT)
