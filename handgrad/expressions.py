@@ -16,7 +16,19 @@ from handgrad.axes import REST, Token, Tokens, broadcast, letters, product
 from handgrad.errors import FormulaError, ShapeError, layout, nearest
 from handgrad.operations import OPERATIONS, Array
 
-__all__ = ["Binary", "Call", "Expr", "Name", "Number", "Reduce", "Source", "Transpose", "Unary", "fault"]
+__all__ = [
+    "Binary",
+    "Call",
+    "Expr",
+    "Name",
+    "Number",
+    "Reduce",
+    "Source",
+    "Transpose",
+    "Unary",
+    "fault",
+    "value",
+]
 
 Types = Mapping[str, Tokens]
 _ATOM = 6
@@ -90,7 +102,7 @@ class Expr:
         if types is not None:
             self.infer(types)
         with np.errstate(all="ignore"):
-            return np.asarray(_value(self, arrays, sizes or {}, types))
+            return np.asarray(value(self, arrays, sizes or {}, types))
 
     def _infer(self, types: Types, of: list[Tokens]) -> Tokens:
         raise NotImplementedError
@@ -207,6 +219,9 @@ class Binary(Expr):
             left, right = _ATOM, OPERATIONS["neg"].level
         elif OPERATIONS[self.op].kind == "compare":
             left = right
+        # @ and * bind alike, which few readers know: (G * S) @ W says it
+        if isinstance(self.left, Binary) and (self.op, self.left.op) in {("@", "*"), ("@", "/"), ("*", "@")}:
+            left = _ATOM
         return f"{self.left._inside(left)} {self.op} {self.right._inside(right)}"
 
     @property
@@ -336,10 +351,11 @@ def _short(expr: Expr) -> str:
 # ---------------------------------------------------------------- numbers
 
 
-def _value(expr: Expr, arrays: Mapping[str, Any], sizes: Mapping[str, Any], types: Types | None) -> Any:
+def value(expr: Expr, arrays: Mapping[str, Any], sizes: Mapping[str, Any], types: Types | None) -> Any:
+    """What `Expr.evaluate` computes, without asking first whether the axes fit by name."""
     if isinstance(expr, Name):
         return _lookup(expr, arrays, sizes)
-    of = [_value(child, arrays, sizes, types) for child in expr.children]
+    of = [value(child, arrays, sizes, types) for child in expr.children]
     try:
         return expr._numbers(types, of)
     except (ValueError, IndexError, TypeError) as error:

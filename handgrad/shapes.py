@@ -13,15 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import normalize
 
+from handgrad.arrangements import Arrangement, Sorted, distinguish, search
 from handgrad.axes import REST, Token, Tokens, classify, explain, letters, shape_of
 from handgrad.errors import ShapeError, SpecError, UnknownNameError, layout, nearest
 
 __all__ = [
     "REST",
+    "Arrangement",
+    "Sorted",
     "Spec",
     "Token",
     "Tokens",
+    "arrangements",
     "classify",
+    "distinguish",
     "explain",
     "letters",
     "parse",
@@ -114,6 +119,42 @@ def parse_axes(text: str) -> Tokens:
     if reader.kind != "end":
         raise reader.broken("expected an axis: a name such as N, a number or ...")
     return tokens
+
+
+def arrangements(
+    target: str,
+    factors: Mapping[str, str],
+    sizes: Mapping[str, int] | None = None,
+    reductions: bool = False,
+) -> list[Arrangement]:
+    """Every distinct product, transpose and element-wise product of all the factors that has the target's shape.
+
+    >>> wanted = {"X": "N D", "G": "N C"}
+    >>> [str(a) for a in arrangements("D C", wanted)]
+    ['X.T @ G']
+    >>> [(str(a), a.only_if) for a in arrangements("D C", wanted, sizes={"N": 7, "D": 5, "C": 5})]
+    [('X.T @ G', ()), ('G.T @ X', ('D = C',))]
+    >>> len(arrangements("D C", wanted, sizes={"N": 4, "D": 4, "C": 4}))
+    12
+
+    Each factor is used once. Two formulas are one if they differ in brackets, in the order within `*`, or
+    in where transposes stand. Without `sizes`, axes of different names differ in size. Nothing broadcasts.
+
+    A vector follows NumPy: `W @ x`, `x @ W` and `x @ y` by the rules of `@`, `.T` leaves it alone, and
+    `outer(x, g)` is included; `W @ x` and `x @ W.T` are equal, and listed once. A scalar multiplies scalars.
+
+    With `reductions`, also one sum over an axis, of a factor, of an intermediate or of the result; the axis
+    is dropped, or kept as 1, and element-wise products broadcast as in NumPy:
+
+    >>> [str(a) for a in arrangements("M", {"G": "N M"}, reductions=True)]
+    ['sum(G, axis=N)']
+
+    Those that fit at all sizes stand first. Raises SpecError for text that cannot be read, for axes that
+    are not of a scalar, vector or matrix, and for more than 5 factors (3 with reductions);
+    UnknownNameError for an axis without a size.
+    """
+    types = {name: parse_axes(text) for name, text in factors.items()}
+    return search(parse_axes(target), types, sizes, reductions)
 
 
 class _Reader:
