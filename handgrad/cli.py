@@ -218,12 +218,12 @@ def _sync(args: argparse.Namespace) -> int:
     found = sync(root, args.slugs, check=args.check)
     for difference in found:
         print(difference)
-    count = len(args.slugs or homeworks(root))
     if not found:
+        count = len(args.slugs or homeworks(root))
         print(f"exercises/ is up to date ({count} homework{'' if count == 1 else 's'})")
     elif args.check:
         print("run: handgrad sync")
-    return 1 if args.check and found else 0
+    return 1 if any(not difference.written for difference in found) else 0
 
 
 def _new(args: argparse.Namespace) -> int:
