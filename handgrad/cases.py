@@ -13,7 +13,17 @@ from handgrad.causes import words_for
 from handgrad.judge import Context, judge_array, judge_contract, judge_scalar, judge_value, sizes_text
 from handgrad.layers import Layer
 from handgrad.ledger import Ledger
-from handgrad.probe import Outcome, arrays_in, call, copy_arguments, items
+from handgrad.probe import (
+    Outcome,
+    arrays_in,
+    call,
+    copy_arguments,
+    has_shape,
+    is_single,
+    items,
+    read_scalar,
+    same,
+)
 from handgrad.report import Finding, Status
 from handgrad.returns import not_a_pair, permuted, split
 from handgrad.shapes import Tokens
@@ -71,14 +81,24 @@ class CaseRun:
         if pair[0] is None and pair[1] is None:
             self.nothing(Outcome(not_attempted=True), ("loss", *names))
             return
+        if (
+            len(names) == 1
+            and read_scalar(pair[1])[0] is not None
+            and has_shape(pair[0], self.inputs[names[0][1:]].shape)
+        ):
+            words = words_for("permuted", "", f"loss, {names[0]}")
+            what = f"returned ({names[0]}, loss), expected (loss, {names[0]})"
+            finding = self.context.finding("", "permuted", "permuted", what, [], words.cause, words.step)
+            self.ledger.add(finding, ("loss", *names))
+            return
         self.changed_inputs(arguments)
         again = items(call(function, *copy_arguments(self.inputs).values()).value)
         true_loss = float(reference(*copy_arguments(self.inputs).values())[0])
-        finding = judge_scalar(self.context, "loss", pair[0], true_loss)
-        if finding is not None:
-            self.ledger.add(
-                finding, ("loss",), "not attempted" if finding.cause == "not-attempted" else "wrong"
-            )
+        wrong = judge_scalar(self.context, "loss", pair[0], true_loss)
+        if wrong is not None:
+            self.ledger.add(wrong, ("loss",), "not attempted" if wrong.cause == "not-attempted" else "wrong")
+        if not self.ledger.right("loss"):
+            self.context = replace(self.context, own=own_gradient(function, self.inputs, np.ones(())))
         values = split(self.context, pair[1], names)
         if isinstance(values, Finding):
             self.ledger.add(values, names)
@@ -106,7 +126,7 @@ class CaseRun:
             self.nothing(Outcome(not_attempted=True), names)
             return None
         value, cache = pair
-        single = _is_single(value)
+        single = is_single(value)
         finding, status = judge_array(self.context, "out", value, out, self.layer.spec.outputs["out"])
         if finding is not None:
             self.ledger.add(finding, ("out",), status)
@@ -115,12 +135,12 @@ class CaseRun:
         for name in self.layer.updates:
             self.updates(name, arguments[name], updated[name])
         self.changed_inputs(arguments)
-        return cache, single or any(_is_single(a) for a in arrays_in(cache))
+        return cache, single or any(is_single(a) for a in arrays_in(cache))
 
     def changed_inputs(self, arguments: Mapping[str, Any]) -> None:
         """Warn of arrays that the call changed in place, where the layer does not document it."""
         for name, before in self.inputs.items():
-            if isinstance(before, np.ndarray) and not _same(before, arguments[name]):
+            if isinstance(before, np.ndarray) and not same(before, arguments[name]):
                 self.ledger.warn(self.context, "mutates-input", f"{name} was changed in place", arg=name)
 
     def updates(self, name: str, got: object, expected: Mapping[str, Any]) -> None:
@@ -184,9 +204,9 @@ class CaseRun:
         if all(value is None for value in values.values()):
             self.nothing(Outcome(not_attempted=True), names)
             return
-        values = {n: v.copy() if _is_plain(v, self.inputs[n[1:]]) else v for n, v in values.items()}
-        changed_dout = not _same(first_dout, dout)
-        changed_cache = not all(_same(a, b) for a, b in zip(held, before, strict=True))
+        values = {n: v.copy() if has_shape(v, self.inputs[n[1:]].shape) else v for n, v in values.items()}
+        changed_dout = not same(first_dout, dout)
+        changed_cache = not all(same(a, b) for a, b in zip(held, before, strict=True))
         again = call(function, dout.copy(), cache)
         second = None if again.raised else split(self.context, again.value, names)
         reason = (
@@ -209,7 +229,7 @@ class CaseRun:
     ) -> bool:
         """Whether a second call gave other values; the finding is added."""
         if isinstance(second, Mapping):
-            differing = tuple(name for name in first if not _same(first[name], second[name]))
+            differing = tuple(name for name in first if not same(first[name], second[name]))
         else:
             differing = tuple(first)
         if differing:
@@ -248,7 +268,7 @@ class CaseRun:
             name = what[1:]
             finding = judge_contract(self.context, what, value, self.tokens(what), self.inputs[name].shape)
             if finding is None:
-                verdict = truth.verdict(name, value, single or _is_single(value))
+                verdict = truth.verdict(name, value, single or is_single(value))
                 if verdict == "float32":
                     self.ledger.warn(self.context, "float32", f"{what} is a float32 answer", what)
                 if verdict != "wrong":
@@ -266,7 +286,7 @@ class CaseRun:
                 status: Status = "not attempted" if finding.cause == "not-attempted" else "wrong"
                 self.ledger.add(finding, (what,), status)
             elif self.ledger.right(what):
-                value, is_single = values[what], single or _is_single(values[what])
+                value, is_single = values[what], single or is_single(values[what])
                 wrong, status = judge_value(
                     self.context, what, value, entries[what], self.tokens(what), is_single
                 )
@@ -275,23 +295,3 @@ class CaseRun:
     def tokens(self, what: str) -> Tokens:
         """The axes of a gradient: those of its variable."""
         return self.layer.spec.inputs[what[1:]]
-
-
-def _is_single(value: object) -> bool:
-    return type(value) is np.float32 or (type(value) is np.ndarray and value.dtype == np.float32)
-
-
-def _is_plain(value: object, like: Array) -> bool:
-    return type(value) is np.ndarray and value.shape == like.shape
-
-
-def _same(a: object, b: object) -> bool:
-    """Whether two results are equal, entry by entry, to far less than any tolerance; NaN equals NaN."""
-    if type(a) is not np.ndarray or type(b) is not np.ndarray:
-        return type(a) is type(b)
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    if a.dtype.kind not in "fc" or a.size > 10**7:
-        return a.size > 10**7 or a.dtype.kind not in "biu" or bool(np.array_equal(a, b))
-    scale = float(np.max(np.abs(a[np.isfinite(a)]), initial=0.0))
-    return bool(np.allclose(a, b, rtol=0.0, atol=1e-13 * scale, equal_nan=True))

@@ -51,7 +51,7 @@ class Claim:
     arguments: Callable[[], tuple[Any, ...]] = tuple
     dout: Array | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    own: Callable[[], tuple[Array, float] | None] = lambda: None
+    own: Callable[[], tuple[Array, float] | None] | None = None
 
 
 def diagnose(claim: Claim) -> Diagnosis:
@@ -60,12 +60,10 @@ def diagnose(claim: Claim) -> Diagnosis:
         found = step(claim)
         if found is not None:
             return Diagnosis(kind, *found)
-    return Diagnosis(
-        "unknown",
-        None,
-        "no known cause fits",
-        "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours",
-    )
+    advice = "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours"
+    if claim.own is not None:
+        advice = "next: your forward is wrong, and backward works from what it cached; mend the forward first"
+    return Diagnosis("unknown", None, "no known cause fits", advice)
 
 
 _Found = tuple[str | None, str, str]
@@ -94,7 +92,7 @@ def wrong_entries(value: Array, truth: Array, tolerance: float) -> NDArray[np.bo
 
 
 def _own_forward(claim: Claim) -> _Found | None:
-    own = claim.own()
+    own = claim.own() if claim.own is not None else None
     if own is None or _close(claim.truth, own[0], own[1]) or not _close(claim.value, own[0], own[1]):
         return None
     return _named("own-forward", claim)
@@ -198,9 +196,10 @@ def _ignores_dout(claim: Claim) -> _Found | None:
         return None
     dout, *rest = claim.arguments()
     ones = part_of(call(layer.backward, np.ones_like(dout), *rest).value, claim.what, layer)
-    if ones is not None and _close(claim.value, ones, claim.tolerance):
-        return _named("ignores-dout", claim)
-    return None
+    # The scale is the truth's: with ones upstream a normalised layer's gradient is nothing but rounding.
+    if ones is None or wrong_entries(claim.value + claim.truth, ones + claim.truth, claim.tolerance).any():
+        return None
+    return _named("ignores-dout", claim)
 
 
 def _transposed(claim: Claim) -> _Found | None:
@@ -214,19 +213,36 @@ def _transposed(claim: Claim) -> _Found | None:
 
 def _region(claim: Claim) -> _Found | None:
     wrong = wrong_entries(claim.value, claim.truth, claim.tolerance)
-    if wrong.all() or not wrong.any() or wrong.ndim == 0:
+    if wrong.all() or not wrong.any():
         return None
     for name, mask in _masks(claim).items():
         if np.array_equal(wrong, mask):
             return _named("some-entries", claim, f"exactly those where {name}")
+    if wrong.sum() == 1:
+        index = ", ".join(str(int(i[0])) for i in np.nonzero(wrong))
+        return _named("some-entries", claim, f"[{index}] alone")
     if wrong.ndim >= 2:
-        flat = wrong.reshape(wrong.shape[0], -1)
-        rows, columns = np.asarray(flat.any(axis=1)), np.asarray(flat.any(axis=0))
-        if not rows.all() and flat[rows].mean() > 0.5:
-            return _named("some-rows", claim, _list(rows))
-        if not columns.all() and flat[:, columns].mean() > 0.5:
-            return _named("some-columns", claim, _list(columns))
-    return _named("some-entries", claim, f"{int(wrong.sum())} of {wrong.size}")
+        # Where truth and answer are both 0, as under a ReLU's mask, being right says nothing.
+        telling = ((claim.truth != 0) | (claim.value != 0)).reshape(wrong.shape[0], -1)
+        flat = wrong.reshape(telling.shape)
+        for slug, axis in (("some-rows", 1), ("some-columns", 0)):
+            lines, whole = np.asarray(flat.any(axis=axis)), np.asarray((flat | ~telling).all(axis=axis))
+            if _is_run(lines) and (2 * lines.sum() <= lines.size or whole[lines].all()):
+                return _named(slug, claim, _list(lines))
+    return (
+        None,
+        f"{wrong.size - int(wrong.sum())} of {wrong.size} entries are right; no known cause fits the others",
+        "next: print the right and the wrong entries' positions; what do the wrong ones share?",
+    )
+
+
+def _is_run(lines: NDArray[np.bool_]) -> bool:
+    """Whether the wrong rows are a beginning, an end, or a single one: what a loop or an index gets wrong."""
+    which = np.flatnonzero(lines)
+    consecutive = which[-1] - which[0] + 1 == len(which)
+    return bool(
+        consecutive and not lines.all() and (len(which) == 1 or which[0] == 0 or which[-1] == len(lines) - 1)
+    )
 
 
 def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:

@@ -46,7 +46,7 @@ class Context:
     arguments: Callable[[], tuple[Any, ...]] = tuple
     dout: Array | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    own: Callable[[str], tuple[Array, float] | None] = lambda _: None
+    own: Callable[[str], tuple[Array, float] | None] | None = None
 
     @property
     def where(self) -> str:
@@ -86,6 +86,8 @@ def judge_contract(
     if value is None:
         step = words_for("not-attempted", what).step
         return context.finding(what, "not attempted", "not-attempted", f"{what} is None", step=step)
+    if shape and issubclass(type(value), float | np.floating):  # what a sum without an axis returns
+        value = np.asarray(value)
     cause, words = read_array(value, shape)
     if not cause:
         return None
@@ -184,6 +186,7 @@ def judge_value(
 ) -> tuple[Finding, Status]:
     """The finding for an array of the right shape whose numbers are wrong, with the worst entry and the cause."""
     tolerance = tolerance or TOLERANCE["float32" if single else "float64"]
+    own = context.own
     claim = Claim(
         role=context.role,
         what=what,
@@ -195,7 +198,7 @@ def judge_value(
         arguments=context.arguments,
         dout=context.dout,
         inputs=context.inputs,
-        own=lambda: context.own(what.removeprefix("d")),
+        own=None if own is None or not what.startswith("d") else lambda: own(what.removeprefix("d")),
     )
     found = diagnose(claim)
     status: Status = "own forward" if found.cause == "own-forward" else "wrong"

@@ -200,3 +200,25 @@ def read_scalar(value: object) -> tuple[float | None, str, str]:
     if not np.isfinite(number):
         return None, "not-finite", f"it is {number}"
     return number, "", ""
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is a float32 number or array."""
+    return type(value) is np.float32 or (type(value) is np.ndarray and value.dtype == np.float32)
+
+
+def has_shape(value: object, shape: Sequence[int]) -> bool:
+    """Whether a value is a plain array of that shape."""
+    return type(value) is np.ndarray and value.shape == tuple(shape)
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two results are equal, entry by entry, to far less than any tolerance; NaN equals NaN."""
+    if type(a) is not np.ndarray or type(b) is not np.ndarray:
+        return type(a) is type(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind not in "fc" or a.size > 10**7:
+        return a.size > 10**7 or a.dtype.kind not in "biu" or bool(np.array_equal(a, b))
+    scale = float(np.max(np.abs(a[np.isfinite(a)]), initial=0.0))
+    return bool(np.allclose(a, b, rtol=0.0, atol=1e-13 * scale, equal_nan=True))
