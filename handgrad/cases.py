@@ -286,9 +286,10 @@ class CaseRun:
                 status: Status = "not attempted" if finding.cause == "not-attempted" else "wrong"
                 self.ledger.add(finding, (what,), status)
             elif self.ledger.right(what):
-                value, is_single = values[what], single or is_single(values[what])
+                value = values[what]
+                in_single = single or is_single(value)
                 wrong, status = judge_value(
-                    self.context, what, value, entries[what], self.tokens(what), is_single
+                    self.context, what, value, entries[what], self.tokens(what), in_single
                 )
                 self.ledger.add(wrong, (what,), status)
 
