@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings as py_warnings
 from collections import namedtuple
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -138,6 +139,22 @@ def b_db_keepdims(dout, cache):
 def b_db_row_of_ones(dout, cache):
     dx, dw, _ = gradients(dout, cache)
     return dx, dw, np.ones((1, dout.shape[0])).dot(dout)
+
+
+def b_db_squeezed(dout, cache):
+    dx, dw, _ = gradients(dout, cache)
+    return dx, dw, np.squeeze(np.sum(dout, axis=0, keepdims=True))
+
+
+def b_rank_three_only(dout, cache):
+    x, w, b = cache
+    N, H, W = x.shape
+    _, dw, db = gradients(dout, cache)
+    return dout.dot(w.T).reshape(N, H, W), dw, db
+
+
+def b_yields(dout, cache):
+    yield from gradients(dout, cache)
 
 
 def b_db_column(dout, cache):
@@ -604,6 +621,11 @@ MUTANTS = (
     M("db-bare-sum", "np.sum without an axis", "summed-too-much", ("db",), g=b_db_bare_sum),
     M("db-keepdims", "kept the summed axis", "kept-axis", ("db",), g=b_db_keepdims),
     M("db-row-of-ones", "ones (1, N) @ dout, not reshaped", "kept-axis", ("db",), g=b_db_row_of_ones),
+    M("db-squeezed", "squeezed: no axis is left where M = 1", None, ("db",), g=b_db_squeezed, shows="M = 1",
+      also=("summed-too-much", "wrong-shape", "flattened")),
+    M("rank-three-only", "N, H, W = x.shape", "raised", ("dx", "dw", "db"), g=b_rank_three_only,
+      shows="rank 2"),
+    M("yields", "yield for return", "arity", ("dx", "dw", "db"), g=b_yields, also=("not-an-array",)),
     M("db-column", "db as a column", "kept-axis", ("db",), g=b_db_column, also=("wrong-shape", "transposed")),
     M("dx-flat", "dx not reshaped back to x's shape", "flattened", ("dx",), g=b_dx_flat, shows="rank 3"),
     M("dw-transposed", "dout.T @ x", "transposed", ("dw",), g=b_dw_transposed),
@@ -844,6 +866,40 @@ def c_no_bias_in_cache_backward(dout, cache):
     return gradients(dout, (x, w, None))
 
 
+class Layer:
+    """Keeps everything on itself; the cache is only a token."""
+
+    def __call__(self, x, w, b):
+        self.saved = (x, w, b)
+        return forward(x, w, b)[0], self.saved
+
+    def backward(self, dout, cache=None, *, scale=1.0):
+        return tuple(scale * g for g in gradients(dout, cache or self.saved))
+
+
+LAYER = Layer()
+
+
+def scaled_gradients(scale, dout, cache):
+    return tuple(scale * g for g in gradients(dout, cache))
+
+
+def c_global_settings_forward(x, w, b):
+    np.random.seed(231)
+    np.seterr(all="raise")
+    return forward(x, w, b)
+
+
+def c_deletes_backward(dout, cache):
+    x, w, b = cache
+    del cache
+    db = dout.sum(axis=0)
+    dw = x.reshape(x.shape[0], -1).T @ dout
+    dx = np.ascontiguousarray((w @ dout.T).T).reshape(x.shape)
+    del dout
+    return dx, dw, db
+
+
 def c_scratch_forward(x, w, b):
     out, _ = forward(x, w, b)
     return out, {"x": x, "w": w, "dw": np.zeros_like(w)}
@@ -875,6 +931,11 @@ CORRECT = (
     C("object", "cache an object with its own backward", c_object_forward, c_object_backward),
     C("bias-trick", "b as a last row of w; dw and db are views", c_bias_trick_forward, c_bias_trick_backward,
       may_warn=("aliased",)),
+    C("callable-object", "an object with __call__ and a bound method", LAYER, LAYER.backward),
+    C("partial", "a functools.partial, which has no name", g=partial(scaled_gradients, 1.0)),
+    C("lambda", "a lambda with *args", lambda *a: forward(*a), lambda *a, **k: gradients(*a)),
+    C("global-settings", "seeds NumPy's generator, np.seterr(all='raise')", c_global_settings_forward),
+    C("transposes", "(w @ dout.T).T, deletes its names", g=c_deletes_backward),
     C("two-in-cache", "cache (x, w) without b", c_no_bias_in_cache_forward, c_no_bias_in_cache_backward),
     C("scratch-in-cache", "fills a buffer kept in the cache", c_scratch_forward, c_scratch_backward,
       warnings=("mutates-cache",)),

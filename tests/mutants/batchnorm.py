@@ -423,6 +423,11 @@ def b_dbeta_bare_sum(dout, cache):
     return dx, dgamma, dout.sum()
 
 
+def b_squeezed(dout, cache):
+    dx, dgamma, dbeta = gradients(dout, cache)
+    return dx, dgamma, np.squeeze(dbeta)
+
+
 def b_keepdims(dout, cache):
     dx, _, _ = gradients(dout, cache)
     return dx, np.sum(dout * cache[1], axis=0, keepdims=True), np.sum(dout, axis=0, keepdims=True)
@@ -629,6 +634,8 @@ MUTANTS = (
     M("dgamma-unsummed", "dgamma of shape (N, D)", "unsummed-broadcast", DGAMMA, g=b_dgamma_unsummed),
     M("dbeta-unsummed", "dbeta is dout", "unsummed-broadcast", DBETA, g=b_dbeta_unsummed),
     M("dbeta-bare-sum", "sum without an axis", "summed-too-much", DBETA, g=b_dbeta_bare_sum),
+    M("dbeta-squeezed", "squeezed: no axis is left where D = 1", None, DBETA, g=b_squeezed, shows="D = 1",
+      also=("summed-too-much", "wrong-shape", "flattened")),
     M("keepdims", "kept the summed axis", "kept-axis", ("dgamma", "dbeta"), g=b_keepdims),
     M("averaged", "mean for sum", "divided-by-N", ("dgamma", "dbeta"), g=b_averaged),
     M("gamma-beta-swapped", "returned dx, dbeta, dgamma", "permuted", ("dgamma", "dbeta"), g=b_swapped),

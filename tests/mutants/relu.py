@@ -181,6 +181,16 @@ def b_flat(dout, x):
     return (dout * (x > 0)).flatten()
 
 
+def b_two_axes_only(dout, x):
+    N, D = x.shape
+    dx = np.zeros((N, D))
+    for i in range(N):
+        for j in range(D):
+            if x[i, j] > 0:
+                dx[i, j] = dout[i, j]
+    return dx
+
+
 def b_first_row_only(dout, x):
     dx = np.zeros_like(x)
     for i in range(1):
@@ -283,11 +293,11 @@ MUTANTS = (
     M("forward-max-over-rows", "np.max(x, 0): the maximum over rows", "summed-too-much", OUT, f_max_over_rows,
       also=("wrong-shape",)),
     M("forward-python-max", "max(0, x) of an array", "raised", OUT, f_python_max),
-    M("forward-abs", "absolute value", None, OUT, f_abs),
+    M("forward-abs", "absolute value", None, OUT, f_abs, also=("some-entries",)),
     M("forward-leaky", "a slope of 0.01 below 0", "leaky", OUT, f_leaky),
     M("forward-negative-part", "minimum for maximum", None, OUT, f_negative_part, also=("mask-inverted",)),
     M("forward-identity", "x itself", "no-mask", OUT, f_identity),
-    M("forward-mask", "the mask for the values", None, OUT, f_mask_only),
+    M("forward-mask", "the mask for the values", None, OUT, f_mask_only, also=("some-entries",)),
     M("forward-integers", "cast to int", "wrong-dtype", OUT, f_int),
     M("forward-selected", "the positive entries alone", "flattened", OUT, f_nonzero_only,
       also=("wrong-shape",)),
@@ -303,20 +313,23 @@ MUTANTS = (
     M("mask-alone", "the mask without dout", "ignores-dout", g=b_mask_alone),
     M("mask-bool", "the boolean mask", "wrong-dtype", g=b_mask_bool, also=("ignores-dout",)),
     M("selected", "dout[x > 0], which is flat", "flattened", g=b_selected, also=("wrong-shape",)),
-    M("both-masks", "guided backpropagation", None, g=b_both_masks),
-    M("magnitude", "absolute value of dout: right for dout of ones", None, g=b_magnitude),
-    M("sign-function", "sign(x) for the mask", None, g=b_sign_function),
+    M("both-masks", "guided backpropagation", None, g=b_both_masks, also=("some-entries",)),
+    M("magnitude", "absolute value of dout: right for dout of ones", None, g=b_magnitude,
+      also=("some-entries",)),
+    M("sign-function", "sign(x) for the mask", None, g=b_sign_function, also=("some-entries",)),
     M("sign-plus-one", "sign(x) + 1 for the mask", "doubled", g=b_half_mask),
     M("sign", "minus", "sign", g=b_negative),
     M("half", "a stray half", "halved", g=b_half),
     M("averaged", "divided by N", "divided-by-N", g=b_averaged),
     M("leaky", "a slope of 0.01 below 0 in the backward", "leaky", g=b_leaky),
-    M("first-row-mask", "the first row's mask for all: right for N = 1", None, g=b_first_row_mask),
+    M("first-row-mask", "the first row's mask for all: right for N = 1", None, g=b_first_row_mask,
+      also=("some-entries",)),
     M("transposed", "transposed", "transposed", g=b_mask_transposed),
-    M("mask-of-row-sums", "a mask a row", None, g=b_mask_of_row_sums),
+    M("mask-of-row-sums", "a mask a row", None, g=b_mask_of_row_sums, also=("some-entries",)),
     M("summed", "summed over the batch", "summed-too-much", g=b_summed),
     M("total", "summed to a number", "summed-too-much", g=b_total),
     M("flat", "flattened", "flattened", g=b_flat),
+    M("two-axes-only", "N, D = x.shape", "raised", g=b_two_axes_only, shows="rank 4"),
     M("first-row-only", "return inside the loop", "some-rows", g=b_first_row_only),
     M("last-row-unmasked", "last row passed on", "some-rows", g=b_last_row_unmasked),
     M("zeros", "zeros, never filled", "all-zero", g=b_zeros),
@@ -447,6 +460,10 @@ def c_float32(dout, x):
     return (dout * (x > 0)).astype(np.float32)
 
 
+def c_float32_forward(x):
+    return np.maximum(0, x).astype(np.float32), x
+
+
 def C(name, says, f=forward, g=backward, **more):
     return Correct(name, L, says, f, g, **more)
 
@@ -471,5 +488,6 @@ CORRECT = (
     C("cache-to-mask", "overwrites the cached x with the mask", g=c_cache_to_mask,
       warnings=("mutates-cache",)),
     C("nonzero", "indices in a namespace", c_namespace_forward, c_namespace_backward),
+    C("float32-out", "out in float32", c_float32_forward, warnings=("float32",)),
     C("float32", "in float32", g=c_float32, warnings=("float32",)),
 )  # fmt: skip

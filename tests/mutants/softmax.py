@@ -301,6 +301,27 @@ def one_hot_index_error(x, y):
     return loss, (probabilities(x) - one_hot) / len(x)
 
 
+def one_hot_of_unique_labels(x, y):
+    loss, _ = right(x, y)
+    one_hot = (y[:, None] == np.unique(y)).astype(float)
+    return loss, (probabilities(x) - one_hot) / len(x)
+
+
+def one_hot_of_largest_label(x, y):
+    loss, _ = right(x, y)
+    hot = np.zeros((len(y), y.max() + 1))
+    hot[np.arange(len(y)), y] = 1
+    dx = probabilities(x)
+    dx[:, : hot.shape[1]] -= hot[:, : x.shape[1]][::-1]
+    return loss, dx / len(x)
+
+
+def label_zero_ignored(x, y):
+    loss, dx = right(x, y)
+    dx[y == y.min()] = 0
+    return loss, dx
+
+
 def regularised(x, y):
     loss, dx = right(x, y)
     return loss, dx + 1e-3 * x
@@ -447,12 +468,12 @@ MUTANTS = (
       drowsum_dot_one_dimensional),
     M("drowsum-dot-column", "drowsum.dot(exp(score)) with drowsum of (N, 1)", "raised", BOTH,
       drowsum_dot_column),
-    M("label-plus-one", "+1 at the label", None, DX, drowsum_is_one),
+    M("label-plus-one", "+1 at the label", None, DX, drowsum_is_one, also=("some-entries",)),
     M("element-wise-guess", "dp * p * (1 - p), as if softmax were element-wise", None, DX,
       element_wise_guess),
     M("stops-at-p", "returned dL/dP", None, DX, stops_at_p),
     M("argmax-for-label", "1 subtracted at the largest score", "argmax-for-label", DX, argmax_for_label),
-    M("labels-from-one", "labels counted from 1", None, DX, labels_from_one),
+    M("labels-from-one", "labels counted from 1", None, DX, labels_from_one, also=("some-entries",)),
     M("averaged-twice", "dx divided by N twice", "divided-by-N", DX, averaged_twice),
     M("averaged-over-classes", "divided by C for N", None, DX, averaged_over_classes),
     M("averaged-over-entries", "divided by N C", None, DX, averaged_over_entries),
@@ -479,6 +500,11 @@ MUTANTS = (
     M("dx-integers", "an integer dx", "wrong-dtype", DX, dx_integers),
     M("dx-nan", "one NaN", "not-finite", DX, dx_nan),
     M("index-error", "a one-hot without columns", "raised", BOTH, one_hot_index_error),
+    M("one-hot-of-unique", "one-hot of the labels that occur", "raised", BOTH, one_hot_of_unique_labels,
+      shows="a class without a sample"),
+    M("one-hot-reversed", "one-hot rows in reverse", None, DX, one_hot_of_largest_label,
+      also=("some-entries",)),
+    M("padding-label", "the smallest label taken for padding", "some-rows", DX, label_zero_ignored),
     M("dx-regularised", "a stray penalty", None, DX, regularised),
     M("dx-perturbed", "too small by 1e-6", None, DX, perturbed),
     M("dx-sharpened", "gradient at twice the scores", None, DX, sharpened),

@@ -202,7 +202,7 @@ MUTANTS = (
     M("sech", "sech for its square", None, f=f_x_cached, g=b_sech),
     M("doubled", "added to itself", "doubled", g=b_double),
     M("halved", "a stray half", "halved", g=b_halved),
-    M("wrong-for-negative-dout", "negative dout passed on", None, g=b_positive_only),
+    M("wrong-for-negative-dout", "negative dout passed on", None, g=b_positive_only, also=("some-entries",)),
     M("rows-permuted", "rows in a wrong order", None, g=b_permuted_rows),
     M("first-row", "first row without its square", "some-rows", g=b_first_row),
     M("last-column", "last column never filled", "some-columns", g=b_last_column),
