@@ -202,7 +202,7 @@ def test_pictures_are_the_same_bytes_in_another_process_with_another_hash_seed()
 def test_ids_are_unique_where_pictures_stand_on_one_page() -> None:
     page = "".join(f()._repr_html_() for f in PICTURES.values())
     ids = re.findall(r'\bid="([^"]+)"', page)
-    assert len(ids) == 2 * len(PICTURES)
+    assert len(ids) == 2 * len(PICTURES) + 1  # the overview names its root, to keep its style to itself
     assert len(set(ids)) == len(ids)
 
 
@@ -252,6 +252,9 @@ def test_a_wide_picture_scrolls_in_a_box_that_the_keyboard_reaches() -> None:
         (1000.0, "1000"),
         (9999, "9999"),
         (12345.0, "1.23e4"),
+        (-1234.5, "−1234"),
+        (999.9, "1000"),
+        (9999.9, "1e4"),
         (-0.19661193, "−0.197"),
         (1e-7, "1e−7"),
         (0.30000000000000004, "0.3"),
@@ -333,6 +336,25 @@ def test_a_hundred_operations_are_drawn() -> None:
     assert ">200<" in draw.graph(graph.trace(chain, x=1.0)).svg
 
 
+def test_rounding_noise_is_drawn_as_0_and_the_graph_keeps_it() -> None:
+    g = graph.trace(lambda a: a * 0.1 + a * 0.2 - a * 0.3, a=1.0)
+    g.backward()
+    noise = g["a"].gradient
+    assert noise is not None
+    assert 0 < abs(noise) < 1e-15
+    assert 0 < abs(g.output.value) < 1e-15
+    picture = draw.graph(g)
+    assert "e−1" not in picture.svg
+    assert "a = 1; gradient 0\n" in picture.text
+    assert g["a"].gradient is noise
+
+
+def test_small_numbers_that_are_no_noise_are_drawn() -> None:
+    g = graph.trace(lambda a, b: a * b, a=1e-20, b=1e-3)
+    g.backward()
+    assert "a = 1e−20; gradient 0.001" in draw.graph(g).text
+
+
 # ---------------------------------------------------------------- products
 
 
@@ -389,6 +411,12 @@ def test_a_jacobian_of_samples_is_block_diagonal_with_lines_between_them() -> No
     heavy = [e for e in ET.fromstring(picture.svg).iter(f"{SVG}path") if e.get("stroke-width") == "1.8"]
     assert len(heavy) == 6  # the frame, and one line between two samples each way
     assert "p[1,2]: 0, 0, 0, −0.1, −0.15, 0.25" in picture.text
+
+
+def test_the_shapes_of_a_jacobian_may_be_left_out_or_be_those_of_scalars() -> None:
+    assert "y[1]: 3, 4" in draw.jacobian([[1, 2], [3, 4]]).text
+    assert "loss: 1, 2" in draw.jacobian([1, 2], (), (2,), out="loss").text
+    assert "y[0,1]: 3, 4" in draw.jacobian([[1, 2], [3, 4]], out_shape=(1, 2)).text
 
 
 def test_a_zero_has_no_fill_and_the_smallest_number_has_one() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from handgrad.draw.layered import Layout, arrange
+from handgrad.draw.noise import noiseless
 from handgrad.draw.svg import Canvas, Picture, cells, mono_width, number, spoken
 from handgrad.graph import OPS, Edge, Graph, Node
 
@@ -21,19 +22,20 @@ def graph(g: Graph, title: str = "") -> Picture:
 
     Where a node is used several times, each edge shows at its end, with a plus, what that use contributes;
     the gradient at the node is their sum. Before `Graph.backward` only values are drawn. Entries are shown
-    of arrays up to 4 by 4, shapes of all arrays. The small number on a box is its step in order of
-    evaluation; backward goes through the steps in reverse.
+    of arrays up to 4 by 4, shapes of all arrays; rounding noise is drawn as 0. The small number on a box is
+    its step in order of evaluation; backward goes through the steps in reverse.
     """
+    g = noiseless(g)
     canvas = Canvas()
     sketch(canvas, g)
     steps = g.schedule().forward
     inputs = ", ".join(g.inputs)
-    title = title or f"Computational graph of {g.output.name}"
+    title = title or f"Computational graph of {_output(g)}"
     differentiated = g.output.gradient is not None
     below = ", and the gradient below it" if differentiated else ""
     many = f"{len(steps)} operation{'' if len(steps) == 1 else 's'}"
     desc = (
-        f"{many} from {inputs} to {g.output.name}"
+        f"{many} from {inputs} to {_output(g)}"
         + (f" = {number(g.output.value)}" if not g.output.shape else f" of shape {g.output.shape}")
         + f"; the value stands above each edge{below}."
     )
@@ -206,12 +208,17 @@ def _legend(canvas: Canvas, g: Graph, shared: bool) -> None:
     if differentiated:
         canvas.text(x + 33, y + 15, "gradient", "gradient")
         lines.append(
-            f"below: gradient of {g.output.name if not g.output.shape else 'the loss'} with respect to that value"
+            f"below: gradient of {_output(g) if not g.output.shape else 'the loss'} with respect to that value"
         )
     if shared:
         lines.append("+ at an arrow: what this use adds to the gradient")
     for k, line in enumerate(lines):
         canvas.text(x + 86, y - 4 + 17 * k, line, anchor="start", size=12, sans=True)
+
+
+def _output(g: Graph) -> str:
+    """What to call the output: its name, if the user gave it one."""
+    return "the output" if g.output.name == f"v{g.output.step}" else g.output.name
 
 
 def words(g: Graph) -> str:

@@ -42,8 +42,8 @@ def matrix(
 
 def jacobian(
     j: ArrayLike,
-    out_shape: tuple[int, ...] = (),
-    in_shape: tuple[int, ...] = (),
+    out_shape: tuple[int, ...] | None = None,
+    in_shape: tuple[int, ...] | None = None,
     out: str = "y",
     inp: str = "x",
     title: str = "",
@@ -56,8 +56,9 @@ def jacobian(
     there is more than one axis. Raises ShapeError for shapes that do not fit j, and as `matrix` does.
     """
     array = np.asarray(j, dtype=np.float64)
-    if not out_shape and not in_shape and array.ndim == 2:
-        out_shape, in_shape = (array.shape[0],), (array.shape[1],)
+    flat = array.shape if array.ndim == 2 else (1, 1)
+    out_shape = flat[:1] if out_shape is None else tuple(out_shape)
+    in_shape = flat[1:] if in_shape is None else tuple(in_shape)
     rows, cols = math.prod(out_shape), math.prod(in_shape)
     if array.shape not in ((*out_shape, *in_shape), (rows, cols)):
         raise ShapeError(
@@ -103,7 +104,7 @@ def _checked(what: str, labels: Sequence[str], count: int) -> Sequence[str]:
 
 def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
     """The names of an array's entries in row-major order: x[0,0], x[0,1], …"""
-    return [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+    return [name] if not shape else [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
 
 
 def _structure(values: NDArray[Any], row_step: int, col_step: int) -> str:

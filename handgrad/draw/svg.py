@@ -60,12 +60,14 @@ class Picture:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with at most that many significant digits; whole numbers below 10000 in full."""
+    """A number with at most that many significant digits; whole ones below 10000 in full."""
     v = float(value)
     if not math.isfinite(v):
         return "nan" if math.isnan(v) else ("inf" if v > 0 else "−inf")
     if v == int(v) and abs(v) < 10_000:
         return str(int(v)).replace("-", "−")
+    if 999.5 <= abs(v) < 9999.5:
+        return f"{v:.0f}".replace("-", "−")
     mantissa, _, exponent = f"{v:.{digits}g}".partition("e")
     return (mantissa + (f"e{int(exponent)}" if exponent else "")).replace("-", "−")
 
@@ -246,10 +248,12 @@ class Canvas:
             style += f";min-width:{round(0.8 * w)}px"
         size = f'style="{style}"'
         if card:
-            size = f'width="{w}" height="{h}"'
+            root = f"#hg-{key}"
+            size = f'id="hg-{key}" width="{w}" height="{h}"'
             head = (
-                "<style>svg{color:#1f2328}.card{fill:#fbfbfd;stroke:#d0d7de}"
-                "@media(prefers-color-scheme:dark){svg{color:#e6edf3}.card{fill:#161b22;stroke:#3d444d}}</style>\n"
+                f"<style>{root}{{color:#1f2328}}{root} .card{{fill:#fbfbfd;stroke:#d0d7de}}"
+                f"@media(prefers-color-scheme:dark){{{root}{{color:#e6edf3}}"
+                f"{root} .card{{fill:#161b22;stroke:#3d444d}}}}</style>\n"
                 f'<rect class="card" x="{x0 + 1}" y="{y0 + 1}" width="{w - 2}" height="{h - 2}" rx="12"/>\n'
             )
         svg = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.draw.noise import noiseless
 from handgrad.draw.svg import Canvas, Picture, cells, mono_width, spoken
 from handgrad.errors import HandgradError, layout
 from handgrad.graph import OPS, Edge, Graph
@@ -35,6 +36,7 @@ def fanout(g: Graph, name: str, most: int = 6, title: str = "") -> Picture:
     most `most` uses are drawn; the sum is over all. Raises UnknownNameError for an unknown name, and
     HandgradError before backward or for a node that gets no gradient.
     """
+    g = noiseless(g)
     node = g[name]
     uses = [use for edge in g.uses(node) for use in _uses(g, edge)]
     if node.gradient is None or not uses:

@@ -163,7 +163,7 @@ class Graph:
             source.gradient = np.asarray(source.gradient + part)
 
 
-def trace(f: Callable[..., Any], **inputs: ArrayLike) -> Graph:
+def trace(f: Callable[..., Any], /, **inputs: ArrayLike) -> Graph:
     """Run `f(**inputs)` on traced values and give the graph of what it did.
 
     inputs: numbers or arrays of any shape, taken as float64 (labels and other integers for indexing belong
