@@ -202,7 +202,9 @@ def f_test_updates(x, gamma, beta, bn_param):
     mode, eps, momentum, rm, rv = settings(x, bn_param)
     out, cache = forward(x, gamma, beta, bn_param)
     if mode == "test":
-        finish(bn_param, momentum * rm + (1 - momentum) * x.mean(0), momentum * rv + (1 - momentum) * x.var(0))
+        finish(
+            bn_param, momentum * rm + (1 - momentum) * x.mean(0), momentum * rv + (1 - momentum) * x.var(0)
+        )
     return out, cache
 
 
@@ -722,7 +724,11 @@ def c_alt_backward(dout, cache):
         (1.0 / N)
         * gamma
         * (var + eps) ** (-1.0 / 2.0)
-        * (N * dout - np.sum(dout, axis=0) - (x - mu) * (var + eps) ** (-1.0) * np.sum(dout * (x - mu), axis=0))
+        * (
+            N * dout
+            - np.sum(dout, axis=0)
+            - (x - mu) * (var + eps) ** (-1.0) * np.sum(dout * (x - mu), axis=0)
+        )
     )
     return dx, dgamma, dbeta
 

@@ -633,7 +633,7 @@ def c_logaddexp(x, y):
     log_total = np.logaddexp.reduce(x, axis=1)
     loss = (log_total - x[np.arange(N), y]).mean()
     dx = np.exp(x - log_total[:, np.newaxis])
-    dx -= (np.arange(x.shape[1]) == np.asarray(y)[:, None])
+    dx -= np.arange(x.shape[1]) == np.asarray(y)[:, None]
     return loss, np.divide(dx, N)
 
 
