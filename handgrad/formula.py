@@ -188,7 +188,8 @@ def _tree(text: str, mode: str, longest: int) -> tuple[ast.AST, list[str]]:
     except SyntaxError as error:
         # Python's own words for it differ between versions, so they are not shown
         line = min(max(1, error.lineno or 1), len(lines))
-        start = min(max(0, (error.offset or 1) - 1), len(lines[line - 1]))
+        # offset 0 stands for the end of the text
+        start = min(error.offset - 1 if error.offset else len(text), len(lines[line - 1]))
         spot = Source(lines[line - 1], line, start, start + 1)
         step = None
         if mode == "eval" and re.search(r"(?<![<>=!])=(?!=)", re.sub(r"\([^()]*\)", "", text)):
