@@ -17,11 +17,11 @@ import pytest
 from handgrad import layers
 from handgrad.layers import Case, Layer
 
-if str(Path(__file__).parent) not in sys.path:
-    sys.path.insert(0, str(Path(__file__).parent))
+if str(Path(__file__).parents[1]) not in sys.path:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mutants import LAYERS, Correct, Mutant, all_correct, all_mutants
-from mutants.hostile import HOSTILE, RAISERS
+from tests.mutants import LAYERS, Correct, Mutant, all_correct, all_mutants
+from tests.mutants.hostile import HOSTILE, RAISERS
 
 ENTRIES = (*all_mutants(), *all_correct())
 LEAST = {"affine": 18, "batchnorm": 18, "softmax": 14, "relu": 10, "svm": 8}
