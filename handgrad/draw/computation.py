@@ -14,7 +14,7 @@ __all__ = ["graph"]
 
 _LINE = 15  # one line of text
 _BOX = 30
-_BEND = 26  # the width of a curve between two layers
+_BEND = 20  # the width of a curve between two layers
 
 
 def graph(g: Graph, title: str = "") -> Picture:
@@ -157,14 +157,14 @@ def _columns(
         ends = [mono_width(text, 12) + 16 for (_, t, _), text in parts.items() if text and t in nodes]
         arrive = x
         x += max(ends, default=0)
-        box = max((mono_width(captions[i]) + 16 for i in nodes), default=0)
-        box = max(box, 34)
+        box = max((mono_width(captions[i]) + 12 for i in nodes), default=0)
+        box = max(box, 30)
         stub = max((mono_width(line) for i in nodes for side in labels[i] for line, _, _ in side), default=0)
         columns.arrive.append(arrive)
         columns.left.append(x)
         columns.box.append(box)
-        columns.end.append(x + box + stub + 10)
-        x += box + stub + 10 + _BEND
+        columns.end.append(x + box + stub + 6)
+        x += box + stub + 6 + _BEND
     return columns
 
 
@@ -192,7 +192,7 @@ def _box(canvas: Canvas, n: Node, caption: str, x: float, y: float, width: float
     if n.inputs:
         canvas.rect(x, y - half, width, 2 * half, fill="quiet", alpha=0.14, rx=8)
         canvas.text(x + width / 2, y + 4.5, caption)
-        canvas.text(x + 2, y - half - 4, str(n.step), "quiet", "start", 10)
+        canvas.text(x + 2, y - half - 4, str(n.step), "quiet", "start", 10.5)
     else:
         canvas.rect(x, y - half, width, 2 * half, rx=2, line="value")
         canvas.text(x + width / 2, y + 4.5, caption, bold=True)
