@@ -8,7 +8,7 @@ That is the normal form: (A @ B).T is B.T @ A.T, and brackets and the order with
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +42,7 @@ class Arrangement:
     axes: Tokens
     shape: tuple[Token, ...]
     only_if: tuple[str, ...]
-    types: Mapping[str, Tokens]
+    types: Mapping[str, Tokens] = field(compare=False, repr=False)
 
     def __str__(self) -> str:
         return str(self.expr)

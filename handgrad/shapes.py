@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import normalize
 
@@ -45,8 +45,8 @@ class Spec:
     """Axes by array: `inputs` and `outputs` map a name to its tuple of axis tokens, in the order written."""
 
     text: str
-    inputs: Mapping[str, Tokens]
-    outputs: Mapping[str, Tokens]
+    inputs: Mapping[str, Tokens] = field(hash=False)
+    outputs: Mapping[str, Tokens] = field(hash=False)
 
     def axes(self, name: str) -> Tokens:
         """The axis tokens of an array. Raises UnknownNameError for a name that the spec does not have."""

@@ -56,6 +56,10 @@ def test_dw_has_twelve_candidates_where_all_sizes_coincide(size: int) -> None:
     assert by_name["X * G"] == ("D = C = N",)
 
 
+def test_arrangements_are_values_that_can_be_kept_in_a_set() -> None:
+    assert len({*arrangements("D C", DW), *arrangements("D C", DW)}) == 1
+
+
 def test_without_sizes_axes_of_different_names_differ() -> None:
     (only,) = arrangements("D C", DW)
     assert (str(only), only.shape, only.axes) == ("X.T @ G", ("D", "C"), ("D", "C"))

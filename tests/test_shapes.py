@@ -350,5 +350,9 @@ def test_a_shape_is_classified_exactly_where_it_is_wrong(expected: list[str | in
     assert (explain(tokens, got, SIZES) is None) == (slug in {None, "wrong-shape"})
 
 
+def test_specs_are_values_that_can_be_kept_in_a_set() -> None:
+    assert {parse("x: N"), parse("x: N"), parse("x: D")} == {parse("x: N"), parse("x: D")}
+
+
 def test_letters_print_as_tuples() -> None:
     assert [letters(t) for t in ((), ("N",), ("N", 1))] == ["()", "(N,)", "(N, 1)"]
