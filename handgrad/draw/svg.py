@@ -35,7 +35,8 @@ _NARROW, _MIDDLE, _WIDE = "iljI.,:;'|!", "()[]{} ftr-/", "mwMW@%−×+=→"
 class Picture:
     """A finished picture: `svg`, its `title`, a short `desc`, and `text`, which says in words all that it shows.
 
-    A notebook shows the SVG with the words folded below it. Where SVG is stripped, the words remain.
+    A notebook shows the SVG with the words folded below it. Where SVG is stripped, the words remain. Ids come
+    from the content: where the same picture stands twice on a page, give one of them another title.
     """
 
     title: str
