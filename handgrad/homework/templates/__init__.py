@@ -1,0 +1,1 @@
+"""The texts that `handgrad new` writes: {slug}, {title} and the paths are filled in, `[fill: …]` is left."""
