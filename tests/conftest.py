@@ -36,6 +36,12 @@ FLAGS = (
 )
 
 
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the repository."""
+    return ROOT
+
+
 def book_sources() -> list[Path]:
     """Every file and folder that a change in the book would touch."""
     inside = [p for p in (ROOT / "book").rglob("*") if not {"__pycache__", ".ipynb_checkpoints"} & {*p.parts}]
