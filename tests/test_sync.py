@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,26 @@ def test_the_solution_earns_every_point_and_the_release_none(slug):
             assert results == [str(float(share * cell.metadata.nbgrader.points))], (
                 cell.metadata.nbgrader.grade_id
             )
+
+
+@pytest.mark.parametrize("missing", ["handgrad", "numpy"])
+@pytest.mark.parametrize("slug", sync.homeworks(ROOT))
+def test_a_lone_notebook_says_how_to_install_what_is_missing(slug, missing):
+    nb = notebooks.read(ROOT / "exercises" / slug / f"{slug}.ipynb")
+    first = next(cell.source for cell in nb.cells if cell.cell_type == "code")
+    blocked = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name == {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+sys.path.insert(0, {str(ROOT)!r})
+"""
+    done = subprocess.run([sys.executable, "-c", blocked + first], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"This notebook needs {missing}. Run the next line in a cell of its own")
+    assert "\n%pip install " in done.stdout
 
 
 # ---- what a release is
