@@ -105,7 +105,7 @@ class CaseRun:
             return
         second = split(self.context, again[1], names) if again is not None and len(again) == 2 else None
         if not self.differs(values, second, "is something kept between calls?"):
-            single = isinstance(pair[0], np.float32)
+            single = is_single(pair[0])
             self.gradients(values, reference, np.ones(()), single)
 
     # ------------------------------------------------------------ forward

@@ -19,6 +19,7 @@ from handgrad.gradient_check import check_gradient
 from handgrad.judge import Context, sizes_text
 from handgrad.layers import Case, Layer
 from handgrad.ledger import Ledger
+from handgrad.numeric import quiet
 from handgrad.probe import call, copy_arguments, items, read_array, read_scalar, type_name
 from handgrad.report import Finding, Report
 
@@ -62,8 +63,9 @@ def check(
     returns = {"forward": first, "backward": layer.grad_names, "loss": (*first, *layer.grad_names)}
     asked = tuple(name for role in given for name in returns[role])
     ledger = Ledger(slug, asked, (*first, *layer.grad_names))
-    for index, case in enumerate(layer.cases):
-        _run(ledger, layer, given, case, np.random.default_rng([seed, index]))
+    with quiet():
+        for index, case in enumerate(layer.cases):
+            _run(ledger, layer, given, case, np.random.default_rng([seed, index]))
     return ledger.report()
 
 

@@ -68,8 +68,9 @@ def check_formula(
         ledger.add(Finding("formula", part, "call", None, str(error)), (part,))
         return ledger.report()
     found = question.shape(expr, part)
-    for trial in range(2):
-        found = found or question.numbers(expr, part, np.random.default_rng([seed, trial]), ledger)
+    with numeric.quiet():
+        for trial in range(2):
+            found = found or question.numbers(expr, part, np.random.default_rng([seed, trial]), ledger)
     if found is not None:
         ledger.add(found, (part,))
     ledger.tried += [sizes_text(question.sizes)] * 2
@@ -116,7 +117,9 @@ class _Question:
         unknown = [name for name in expr.names if name not in self.types and name not in self.sizes]
         if unknown:
             step = nearest(unknown[0], {*self.types, *self.sizes})
-            return self.context().finding(part, "names", None, f"{unknown[0]} is not given here", step=step)
+            return self.context().finding(
+                part, "names", None, f"{unknown[0]} cannot be used here, it is not given", step=step
+            )
         try:
             got = expr.infer(self.types)
         except FormulaError as error:
@@ -155,12 +158,13 @@ class _Question:
         del arrays[f"d{self.wrt}"]
         claimed = expr.evaluate(arrays, self.sizes, self.types)
         context = self.context()
-        if not np.any(np.abs(truth) > 1e-12):
+        upstream = gradients[self.out]
+        if np.max(np.abs(truth), initial=0.0) <= 1e-13 * np.sum(np.abs(upstream * values[self.out])):
+            truth = np.zeros_like(truth)  # what is left of it is rounding
             ledger.warn(
                 context, "zero-gradient", f"the true {part} is zero: this question proves nothing", part
             )
-        upstream = gradients.get(self.out)
-        if upstream is not None and upstream.ndim:
+        if upstream.ndim:
             context = replace(context, dout=upstream, inputs=values)
         return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
 

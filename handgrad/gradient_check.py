@@ -12,7 +12,7 @@ from handgrad import numeric
 from handgrad.errors import HandgradError, layout
 from handgrad.judge import Context, judge_contract, judge_value
 from handgrad.ledger import Ledger
-from handgrad.probe import call, copy_arguments, items, type_name
+from handgrad.probe import call, copy_arguments, is_single, items, type_name
 from handgrad.report import Finding, Report
 from handgrad.returns import permuted
 from handgrad.shapes import Tokens
@@ -49,39 +49,50 @@ def check_gradient(
         upstream = _upstream(f, given, dout)
     except HandgradError as error:
         return Report("check_gradient", {}, (Finding("call", "", "call", None, str(error)),))
-    names = tuple(f"d{name}" for name in claims)
-    ledger = Ledger("check_gradient", names)
+    ledger = Ledger("check_gradient", tuple(f"d{name}" for name in claims))
     context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given)
-    rng = np.random.default_rng(seed)
+    got = call(_judge, context, ledger, f, claims, tokens, np.random.default_rng(seed))
+    if got.raised:  # by f, near the inputs: at them it has been evaluated
+        message = layout("check_gradient", "f cannot be evaluated near these inputs", [got.raised])
+        return Report("check_gradient", {}, (Finding("call", "", "call", None, message),))
+    return ledger.report("right along two random directions in each argument")
+
+
+def _judge(
+    context: Context,
+    ledger: Ledger,
+    f: Callable[..., Any],
+    claims: Mapping[str, Any],
+    tokens: Mapping[str, Tokens],
+    rng: np.random.Generator,
+) -> bool:
+    given, dout = context.inputs, context.dout
+    assert dout is not None
     broken: dict[str, Finding | None] = {}
     for name, claimed in claims.items():
         finding = judge_contract(context, f"d{name}", claimed, tokens[name], given[name].shape)
-        if finding is not None or not _agrees(context, ledger, f, given, name, claimed, upstream, rng):
+        if finding is not None or not _agrees(context, ledger, f, given, name, claimed, dout, rng):
             broken[name] = finding
-    entries = (
-        {f"d{name}": numeric.vjp(_along(f, given, name), given[name], upstream) for name in claims}
-        if broken
-        else {}
-    )
-    order = (
-        permuted(context, {f"d{name}": value for name, value in claims.items()}, entries) if broken else None
-    )
+    if not broken:
+        return True
+    values = {f"d{name}": value for name, value in claims.items()}
+    entries = {f"d{name}": numeric.vjp(_along(f, given, name), given[name], dout) for name in claims}
+    order = permuted(context, values, entries)
     if order is not None:
-        ledger.add(order, names)
-        broken = {}
+        ledger.add(order, tuple(values))
+        return False
     for name, finding in broken.items():
-        what, single = f"d{name}", getattr(claims[name], "dtype", None) == np.float32
+        what = f"d{name}"
         if finding is not None:
             ledger.add(finding, (what,), "not attempted" if finding.cause == "not-attempted" else "wrong")
             continue
         rough = not numeric.supports_complex_step(_along(f, given, name), given[name], rng).ok
-        tolerance = CENTRAL_TOLERANCE if rough else None
+        single, tolerance = is_single(claims[name]), CENTRAL_TOLERANCE if rough else None
         wrong, status = judge_value(
             context, what, claims[name], entries[what], tokens[name], single, tolerance
         )
         ledger.add(wrong, (what,), status)
-    ledger.tried.append("random directions")
-    return ledger.report("right along two random directions in each argument")
+    return False
 
 
 def _agrees(

@@ -13,7 +13,7 @@ from handgrad.causes import words_for
 from handgrad.diagnose import Claim, diagnose, part_of, wrong_entries
 from handgrad.errors import layout
 from handgrad.layers import Layer
-from handgrad.probe import call, read_array, read_scalar
+from handgrad.probe import call, is_single, read_array, read_scalar
 from handgrad.report import Finding, Status
 from handgrad.shapes import Tokens, classify, explain, letters
 
@@ -86,7 +86,7 @@ def judge_contract(
     if value is None:
         step = words_for("not-attempted", what).step
         return context.finding(what, "not attempted", "not-attempted", f"{what} is None", step=step)
-    if shape and issubclass(type(value), float | np.floating):  # what a sum without an axis returns
+    if shape and type(value) in (float, np.float64, np.float32):  # what a sum without an axis returns
         value = np.asarray(value)
     cause, words = read_array(value, shape)
     if not cause:
@@ -168,7 +168,7 @@ def judge_scalar(context: Context, what: str, value: object, truth: float) -> Fi
         return context.finding(
             what, kind, cause, f"{what} cannot be used: {words}", [], said.cause, said.step
         )
-    single = type(value) is np.float32 or getattr(value, "dtype", None) == np.float32
+    single = is_single(value)
     found = np.asarray(number)
     if not wrong_entries(found, np.asarray(truth), TOLERANCE["float32" if single else "float64"]).any():
         return None

@@ -73,7 +73,11 @@ def own_gradient(
         def own(value: Array) -> Array:
             arguments = copy_arguments(inputs)
             arguments[name] = value
-            return np.asarray((items(function(*arguments.values())) or [None])[0])
+            out = (items(function(*arguments.values())) or [None])[0]
+            # Anything else, of any size, is no forward that a gradient could belong to.
+            if np.shape(out) != dout.shape:
+                raise ValueError("another shape")
+            return np.asarray(out)
 
         def both() -> tuple[bool, Array]:
             analytic = numeric.supports_complex_step(own, inputs[name], np.random.default_rng(0)).ok

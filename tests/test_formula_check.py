@@ -1,0 +1,171 @@
+"""An answer on paper is judged by its axes first, then by numbers; impostors are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad import check_formula, layers
+from handgrad.axes import REST
+from handgrad.formula import evaluate_program, parse_program
+from handgrad.formula_check import _LAYER_FORWARD, PRIMES
+from handgrad.report import Report
+
+SCORE = {"forward": "S = X @ W + b", "shapes": "X: N D, W: D C, b: C"}
+DEEP = {"forward": "S = X @ W + b\nH = exp(S)\nL = sum(H ** 2) / N", "shapes": "X: N D, W: D C, b: C"}
+
+
+def cause(report: Report) -> str | None:
+    assert len(report.findings) == 1, str(report)
+    return report.findings[0].cause
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt"),
+    [
+        ("X.T @ dS", "W"),
+        ("(dS.T @ X).T", "W"),
+        ("dS @ W.T", "X"),
+        ("sum(dS, axis=N)", "b"),
+        ("dS.sum(axis=0)", "b"),
+        ("N * dS.mean(axis=0)", "b"),
+    ],
+)
+def test_every_way_of_writing_the_right_formula_is_correct(formula: str, wrt: str) -> None:
+    report = check_formula(formula, wrt, **SCORE)
+    assert report.ok, str(report)
+    assert report.points({f"d{wrt}": 2}) == 2.0
+
+
+def test_the_correct_report_names_axes_and_sizes() -> None:
+    assert str(check_formula("X.T @ dS", "W", **SCORE)) == (
+        "dW = X.T @ dS: correct\n  axes (D, C), and right on random numbers at N=7 D=5 C=3, twice"
+    )
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "expected"),
+    [
+        ("dS.T @ X", "W", "transposed"),
+        ("dS", "b", "unsummed-broadcast"),
+        ("sum(dS)", "b", "summed-too-much"),
+        ("dS.sum(axis=0, keepdims=True)", "b", "kept-axis"),
+        ("X.T @ dS / N", "W", "divided-by-N"),
+        ("-X.T @ dS", "W", "sign"),
+        ("2 * X.T @ dS", "W", "doubled"),
+        ("0 * W", "W", "all-zero"),
+        ("W", "W", None),
+    ],
+)
+def test_a_wrong_formula_gets_its_cause(formula: str, wrt: str, expected: str | None) -> None:
+    report = check_formula(formula, wrt, **SCORE)
+    assert report.verdict == "incorrect"
+    assert cause(report) == expected
+
+
+@pytest.mark.parametrize(
+    ("formula", "where"), [("dS.T @ X", "D = C"), ("X @ dS", "N = D"), ("X.T @ dS.T", "N = C")]
+)
+def test_an_impostor_is_named_with_the_sizes_at_which_it_fits(formula: str, where: str) -> None:
+    assert f"an impostor: its shape fits only where {where}" in str(check_formula(formula, "W", **SCORE))
+
+
+def test_a_shape_error_underlines_the_product_and_names_its_axes() -> None:
+    assert str(check_formula("X @ dS", "W", **SCORE)).splitlines()[2:6] == [
+        "formula, line 1, column 1: the shapes do not fit in X @ dS",
+        "  X @ dS",
+        "  ^^^^^^",
+        "  X is (N, D), dS is (N, C): @ sums over the inner axis, which is D on the left and N on the right",
+    ]
+
+
+def test_gradients_of_later_intermediates_may_be_used_and_earlier_ones_not() -> None:
+    assert check_formula("X.T @ dS", "W", **DEEP).ok
+    assert check_formula("2 * H * H / N", "S", **DEEP).ok
+    assert "dW cannot be used here, it is not given" in str(check_formula("X.T @ dS + dW", "W", **DEEP))
+    assert "dS cannot be used here, it is not given" in str(check_formula("dS", "S", **DEEP))
+
+
+def test_a_true_gradient_of_zero_is_warned_of() -> None:
+    report = check_formula(
+        "0 * X", "X", forward="L = sum(exp(X) / sum(exp(X), axis=D, keepdims=True))", shapes="X: N D"
+    )
+    assert [f.cause for f in report.findings if f.severity == "warning"] == ["zero-gradient"]
+
+
+@pytest.mark.parametrize("formula", ["", "  ", "...", "…"])
+def test_a_blank_formula_is_not_attempted(formula: str) -> None:
+    report = check_formula(formula, "W", **SCORE)
+    assert report.verdict == "not attempted"
+    assert report.points({"dW": 1}) == 0.0
+
+
+@pytest.mark.parametrize(
+    "formula", ["X.T @", "import os", "__import__('os')", "X[0]", "lambda: X", "X.shape", "9**9**9**9"]
+)
+def test_what_is_outside_the_language_is_an_error_and_never_evaluated(formula: str) -> None:
+    report = check_formula(formula, "W", **SCORE)
+    assert not report.ok
+    assert report.points({"dW": 1}) == 0.0
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    text = str(check_formula("X.T @ dQ", "W", **SCORE))
+    assert (
+        "dQ cannot be used here, it is not given\n  did you mean 'dS'? known: C, D, N, S, W, X, b, dS" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({}, "needs forward and shapes, or a layer"),
+        ({"forward": "S = X @ W", "shapes": "X: N D, W: N C"}, "the shapes do not fit in X @ W"),
+        ({"forward": "S = X", "shapes": "X: N D"}, "no gradient of 'W'"),
+        ({"forward": "W = X", "shapes": "X: N D"}, "no gradient of 'W'"),
+        ({"layer": "afine"}, "no layer 'afine'"),
+        ({"layer": "batchnorm"}, "batchnorm has no one-line forward"),
+        ({"layer": "relu"}, "no gradient of 'W'"),
+    ],
+)
+def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, str], message: str) -> None:
+    report = check_formula("X", "W", **keywords)
+    assert report.verdict == "error"
+    assert message in str(report)
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula", "wrt"),
+    [
+        ("affine", "x.T @ dout", "w"),
+        ("relu", "dout * (x > 0)", "x"),
+        ("sigmoid", "dout * out * (1 - out)", "x"),
+        ("tanh", "dout * (1 - out ** 2)", "x"),
+        ("linear_regression", "X.T @ (X @ theta - y) / N", "theta"),
+    ],
+)
+def test_a_layer_can_be_asked_about_by_name(layer: str, formula: str, wrt: str) -> None:
+    report = check_formula(formula, wrt, layer=layer)
+    assert report.ok, str(report)
+    assert not check_formula(f"2 * ({formula})", wrt, layer=layer).ok
+
+
+@pytest.mark.parametrize("slug", _LAYER_FORWARD)
+def test_the_forward_in_formulas_is_the_layers_own(slug: str) -> None:
+    layer = layers.get(slug)
+    case = next(c for c in layer.cases if len(c.sizes.get(REST, (1,))) == 1)
+    inputs: dict[str, Any] = layer.sample(np.random.default_rng(0), dict(case.sizes))
+    sizes = {"D": case.sizes.get(REST, (0,))[0], **case.sizes}
+    program = parse_program(_LAYER_FORWARD[slug])
+    function = layer.loss or layer.forward
+    assert function is not None
+    got = evaluate_program(program, inputs, sizes)[program[-1].target]
+    assert np.allclose(got, function(*inputs.values())[0], rtol=1e-14)
+
+
+def test_the_sizes_are_coprime_and_no_constant_of_a_formula() -> None:
+    assert len(set(PRIMES)) == len(PRIMES)
+    assert all(p % q for p in PRIMES for q in range(2, p))
+    assert min(PRIMES) > 2

@@ -1,0 +1,154 @@
+"""`check_gradient` judges any function's gradients, analytic or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad import check_gradient
+from handgrad.report import Report
+
+RNG = np.random.default_rng(0)
+X, W, DOUT = RNG.normal(size=(7, 5)), RNG.normal(size=(5, 3)), RNG.normal(size=(7, 3))
+
+
+def f(x: Any, w: Any) -> Any:
+    return np.tanh(x @ w)
+
+
+G = DOUT * (1 - f(X, W) ** 2)
+DX, DW = G @ W.T, X.T @ G
+
+
+def cause(report: Report) -> str | None:
+    assert len(report.findings) == 1, str(report)
+    return report.findings[0].cause
+
+
+@pytest.mark.parametrize(
+    ("inputs", "grads"),
+    [
+        ({"x": X, "w": W}, {"x": DX, "w": DW}),
+        ((X, W), (DX, DW)),
+        ([X, W], [DX, DW]),
+        ({"x": X, "w": W}, (DX, DW)),
+    ],
+)
+def test_right_gradients_are_correct_however_they_are_given(inputs: Any, grads: Any) -> None:
+    assert check_gradient(f, inputs, grads, dout=DOUT).ok
+
+
+def test_one_array_may_stand_alone() -> None:
+    assert check_gradient(lambda x: (x**3).sum(), X, 3 * X**2).ok
+
+
+def test_of_a_pair_the_first_counts() -> None:
+    assert check_gradient(lambda x: (np.tanh(x @ W), "cache"), X, DX, dout=DOUT).ok
+
+
+def test_some_gradients_may_be_left_out() -> None:
+    assert check_gradient(f, {"x": X, "w": W}, {"w": DW}, dout=DOUT).parts == {"dw": "right"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (-DW, "sign"),
+        (DW / 7, "divided-by-N"),
+        (2 * DW, "doubled"),
+        (0 * DW, "all-zero"),
+        (DW + 0.1, None),
+        (DW.T, "transposed"),
+    ],
+)
+def test_a_wrong_gradient_gets_its_cause(wrong: Any, expected: str | None) -> None:
+    report = check_gradient(f, {"x": X, "w": W}, {"x": DX, "w": wrong}, dout=DOUT, shapes="x: N D, w: D M")
+    assert report.parts == {"dx": "right", "dw": "wrong"}
+    assert cause(report) == expected
+
+
+def test_gradients_in_another_order_are_recognised() -> None:
+    assert cause(check_gradient(f, {"x": X, "w": W}, {"x": DW, "w": DX}, dout=DOUT)) == "permuted"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [lambda x: np.abs(x).sum(), lambda x: np.abs(x).sum().real, lambda x: np.linalg.norm(x.ravel(), 1)],
+)
+def test_a_function_that_is_not_analytic_is_judged_by_differences(loss: Any) -> None:
+    assert check_gradient(loss, X, np.sign(X)).ok
+    assert not check_gradient(loss, X, np.sign(X) * 1.001).ok
+    assert cause(check_gradient(loss, X, -np.sign(X))) == "sign"
+
+
+def test_a_variance_is_judged_by_differences_too() -> None:
+    right = 2 * (X - X.mean()) / X.size
+    assert check_gradient(lambda x: x.var(), X, right).ok
+    assert not check_gradient(lambda x: x.var(), X, right * 1.0001).ok
+
+
+def softmax_sum(x: Any) -> Any:
+    return (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)).sum()
+
+
+def test_a_gradient_that_is_zero_by_construction_is_warned_of() -> None:
+    report = check_gradient(softmax_sum, X, np.zeros_like(X))
+    assert (report.ok, cause(report)) == (True, "zero-gradient")
+    assert "an answer of zeros passes it" in str(report)
+
+
+def test_a_wrong_gradient_of_that_sum_is_refused_all_the_same() -> None:
+    assert not check_gradient(softmax_sum, X, np.full_like(X, 1e-3)).ok
+
+
+def test_float32_is_correct_with_a_warning() -> None:
+    report = check_gradient(f, {"x": X, "w": W}, {"w": DW.astype(np.float32)}, dout=DOUT)
+    assert (report.ok, cause(report)) == (True, "float32")
+
+
+def test_the_inputs_are_not_changed() -> None:
+    x = X.copy()
+
+    def rude(z: Any) -> Any:
+        z *= 2
+        return (z**2).sum()
+
+    check_gradient(rude, x, 8 * X)
+    assert np.array_equal(x, X)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, X, X), "f is a int, expected a function"),
+        ((np.sum, {}, {}), "no inputs given"),
+        ((np.sum, {"x": [1.0]}, {"x": X}), "input 'x' is a list, expected an array of floats"),
+        (
+            (np.sum, {"y": np.arange(3)}, {"y": X}),
+            "input 'y' is an array of int64, expected an array of floats",
+        ),
+        ((np.sum, {"x": X}, {"w": X}), "a gradient for 'w', which is no input\n  inputs: x"),
+        ((f, {"x": X, "w": W}, (DX,)), "1 gradients for 2 inputs"),
+        ((f, {"x": X, "w": W}, (DX, DW)), "f returns an array of shape (7, 3) and no dout is given"),
+        ((lambda x: "text", X, X), "f returns an array of"),
+        ((lambda x: x @ x, X, X), "f cannot be evaluated at these inputs: ValueError"),
+    ],
+)
+def test_misuse_is_an_error_that_says_what_to_give(arguments: Any, message: str) -> None:
+    report = check_gradient(*arguments)
+    assert report.verdict == "error"
+    assert message in str(report)
+
+
+def test_a_dout_of_another_shape_is_an_error() -> None:
+    assert "dout is (5, 3), expected a float array of f's shape (7, 3)" in str(
+        check_gradient(f, {"x": X, "w": W}, (DX, DW), dout=W)
+    )
+
+
+def test_shapes_that_do_not_fit_the_inputs_are_an_error() -> None:
+    report = check_gradient(f, {"x": X, "w": W}, (DX, DW), dout=DOUT, shapes="x: N D, w: M D")
+    assert report.verdict == "error"
+    assert "D=5 (from x)" in str(report)
