@@ -4,6 +4,7 @@
 PYTHON ?= python3
 SERVE  ?= 1
 PORT   ?= 0
+LAB    ?=
 JOBS   ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 VENV := .venv
@@ -25,7 +26,7 @@ help:
 	@echo 'make book        build the book, serve it on this machine and print the address'
 	@echo '                 SERVE=0 builds and exits; PORT=8000 chooses the port'
 	@echo 'make test        everything: style, types, tests, every notebook run again'
-	@echo 'make lab         open JupyterLab on the notebooks'
+	@echo 'make lab         open JupyterLab on the notebooks; LAB=--no-browser passes an option on'
 	@echo 'make notebooks   run every notebook from top to bottom and store its outputs'
 	@echo 'make bench       the benchmarks (installs torch first)'
 	@echo 'make clean       delete the built book'
@@ -104,7 +105,7 @@ notebooks: $(READY)
 # Untrusted notebooks, which is what a fresh clone has, lose their drawings in JupyterLab.
 lab: $(READY)
 	@test -z '$(NOTEBOOKS)' || $(BIN)/python -m nbformat.sign $(NOTEBOOKS) >/dev/null
-	@$(BIN)/python -m jupyterlab
+	@$(BIN)/python -m jupyterlab $(LAB)
 
 # ---- benchmarks ---------------------------------------------------------------------------------
 
