@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from nbformat import v4
 
+from handgrad import __version__
 from handgrad.errors import NotebookError, UnknownNameError
 from handgrad.homework import notebooks, sync
 
@@ -70,6 +71,13 @@ def test_the_solution_earns_every_point_and_the_release_none(slug):
             assert results == [str(float(share * cell.metadata.nbgrader.points))], (
                 cell.metadata.nbgrader.grade_id
             )
+
+
+@pytest.mark.parametrize("slug", sync.homeworks(ROOT))
+def test_a_submission_carries_the_version_it_was_made_with(slug):
+    for folder in ("solutions", "exercises"):
+        nb = notebooks.read(ROOT / folder / slug / f"{slug}.ipynb")
+        assert any(f"made with handgrad {__version__}\n" in notebooks.text_of(cell) for cell in nb.cells)
 
 
 @pytest.mark.parametrize("missing", ["handgrad", "numpy"])
