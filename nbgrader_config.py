@@ -16,7 +16,7 @@ grading.mkdir(exist_ok=True)  # the gradebook is not made in a folder that does 
 # nbgrader calls alembic by its bare name, which is found only where the environment is activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
-c = get_config()  # type: ignore[name-defined]  # noqa: F821
+c = get_config()  # noqa: F821 - nbgrader puts it there
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 c.CourseDirectory.submitted_directory = "grading/submitted"

@@ -35,7 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except HandgradError as error:
         print(error, file=sys.stderr)
-        return 1
+    except ModuleNotFoundError as error:
+        if args.extra is None:
+            raise
+        step = f'pip install "handgrad[{args.extra}]", or make a copy ready with: make test'
+        print(layout(f"handgrad {args.command}", f"needs {error.name}", step=step), file=sys.stderr)
+    return 1
 
 
 def _plain_output() -> None:
@@ -53,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="handgrad", description="Derive neural-network gradients by hand, and prove each one right."
     )
     parser.add_argument("--version", action="version", version=f"handgrad {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     check = commands.add_parser(
         "check",
@@ -64,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("slug", nargs="?", metavar="SLUG", help="the layer, for example affine")
     check.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="your file")
     check.add_argument("--list", action="store_true", help="list the layers and their signatures")
-    check.set_defaults(run=_check, parser=check)
+    check.set_defaults(run=_check, parser=check, extra=None)
 
     sync = commands.add_parser(
         "sync",
@@ -74,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sync.add_argument("slugs", nargs="*", metavar="SLUG")
     sync.add_argument("--check", action="store_true", help="write nothing; say what differs")
-    sync.set_defaults(run=_sync)
+    sync.set_defaults(run=_sync, extra="homework")
 
     new = commands.add_parser(
         "new",
@@ -83,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     new.add_argument("kind", choices=("layer", "chapter", "homework"))
     new.add_argument("slug", metavar="SLUG", help="lower case, for example leaky_relu")
-    new.set_defaults(run=_new)
+    new.set_defaults(run=_new, extra="homework")
     return parser
 
 

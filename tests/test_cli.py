@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -194,8 +195,8 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"handgrad {__version__}\n"
 
 
-def test_check_needs_nothing_but_numpy(student, root):
-    """Run with every other installed package out of reach."""
+def with_numpy_alone(root, *argv):
+    """Run the command with every other installed package out of reach."""
     numpy = Path(pytest.importorskip("numpy").__file__).parents[1]
     code = f"""
 import sys
@@ -208,10 +209,24 @@ class Only:
 sys.meta_path.insert(0, Only())
 sys.path[:0] = [{str(root)!r}, {str(numpy)!r}]
 from handgrad.cli import main
-sys.exit(main(["check", "affine", {student(RIGHT)!r}]))
+sys.exit(main({list(argv)!r}))
 """
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=numpy)
+    return subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=root)
+
+
+def test_check_needs_nothing_but_numpy(student, root):
+    done = with_numpy_alone(root, "check", "affine", student(RIGHT))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("argv", [("sync", "affine"), ("new", "chapter", "19_never_written")])
+def test_a_command_without_its_packages_says_what_to_install(root, argv):
+    done = with_numpy_alone(root, *argv)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        rf'handgrad {argv[0]}: needs nb\w+\n  pip install "handgrad\[homework\]", or .*: make test\n',
+        done.stderr,
+    )
 
 
 def test_python_m_handgrad_is_the_same_command(root):

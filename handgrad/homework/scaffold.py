@@ -121,14 +121,12 @@ def _chapter_number(root: Path, number: str, slug: str) -> str:
 
 
 def _write(root: Path, path: Path, text: str) -> None:
-    (root / path).parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix != ".ipynb":
-        (root / path).write_text(text, encoding="utf-8", newline="\n")
-        return
-    from handgrad.homework import execute, notebooks
+    if path.suffix == ".ipynb":
+        from handgrad.homework import execute, notebooks
 
-    nb = execute.run(notebooks.normalise(_notebook(text)), where=str(path))
-    (root / path).write_text(notebooks.dumps(nb), encoding="utf-8", newline="\n")
+        text = notebooks.dumps(execute.run(notebooks.normalise(_notebook(text)), where=path.as_posix()))
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _notebook(text: str) -> Any:
