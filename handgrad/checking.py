@@ -65,14 +65,21 @@ def check(
     ledger = Ledger(slug, asked, (*first, *layer.grad_names))
     with quiet():
         for index, case in enumerate(layer.cases):
-            _run(ledger, layer, given, case, np.random.default_rng([seed, index]))
+            rng = np.random.default_rng([seed, index])
+            inputs = layer.sample(rng, dict(case.sizes), **case.options)
+            check_case(ledger, layer, given, case, inputs, rng)
     return ledger.report()
 
 
-def _run(
-    ledger: Ledger, layer: Layer, given: Mapping[str, Function], case: Case, rng: np.random.Generator
+def check_case(
+    ledger: Ledger,
+    layer: Layer,
+    given: Mapping[str, Function],
+    case: Case,
+    inputs: dict[str, Any],
+    rng: np.random.Generator,
 ) -> None:
-    inputs = layer.sample(rng, dict(case.sizes), **case.options)
+    """Judge the functions at one case, for these inputs; the ledger keeps what is found. For use in `quiet()`."""
     context = Context(
         subject=layer.slug,
         role="",

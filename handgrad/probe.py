@@ -220,5 +220,8 @@ def same(a: object, b: object) -> bool:
         return False
     if a.dtype.kind not in "fc" or a.size > 10**7:
         return a.size > 10**7 or a.dtype.kind not in "biu" or bool(np.array_equal(a, b))
+    # Nearly all are equal to the bit, which is twenty times cheaper to see than that they are close.
+    if bool((a == b).all()):
+        return True
     scale = float(np.max(np.abs(a[np.isfinite(a)]), initial=0.0))
     return bool(np.allclose(a, b, rtol=0.0, atol=1e-13 * scale, equal_nan=True))

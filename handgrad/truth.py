@@ -25,28 +25,30 @@ DIRECTIONS = 2  # one catches all wrong gradients but a set of measure zero; the
 
 @dataclass(frozen=True)
 class Truth:
-    """The gradient of <dout, out> at the inputs, where `reference(*inputs)` returns out first and is analytic."""
+    """The gradient of <dout, out> at the inputs, where `reference(*inputs)` returns out first and is analytic.
+
+    dout, out: the same shape; out is the reference's own, computed once for all directions.
+    """
 
     reference: Function
     inputs: Mapping[str, Any]
     dout: Array
+    out: Array
     rng: np.random.Generator
 
     def verdict(self, name: str, claimed: Array, single: bool) -> Literal["right", "float32", "wrong"]:
         """Whether a claimed gradient agrees along random directions, in float64 or else at least in float32.
 
-        claimed: the shape of the input `name`, finite.
+        claimed: the shape of the input `name`, finite. For use inside `quiet()`.
         """
-        with numeric.quiet():
-            at = self.inputs[name]
-            out = self._out(name, at)
-            worst = worst_single = 0.0
-            for _ in range(DIRECTIONS):
-                u = numeric.direction(at, self.rng)
-                ju = numeric.complex_step_unguarded(lambda v: self._out(name, v), at, u)
-                worst = max(worst, numeric.agree(claimed, ju, self.dout, out, u))
-                if single:
-                    worst_single = max(worst_single, numeric.agree(claimed, ju, self.dout, out, u, "float32"))
+        at, out = self.inputs[name], self.out
+        worst = worst_single = 0.0
+        for _ in range(DIRECTIONS):
+            u = numeric.direction(at, self.rng)
+            ju = numeric.complex_step_unguarded(lambda v: self._out(name, v), at, u)
+            worst = max(worst, numeric.agree(claimed, ju, self.dout, out, u))
+            if single:
+                worst_single = max(worst_single, numeric.agree(claimed, ju, self.dout, out, u, "float32"))
         if worst <= 1.0:
             return "right"
         return "float32" if single and worst_single <= 1.0 else "wrong"
