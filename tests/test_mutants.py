@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,6 @@ import pytest
 
 from handgrad import layers
 from handgrad.layers import Case, Layer
-
-if str(Path(__file__).parents[1]) not in sys.path:
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from tests.mutants import LAYERS, Correct, Mutant, all_correct, all_mutants
 from tests.mutants.hostile import HOSTILE, RAISERS
 
@@ -31,21 +25,28 @@ GENERAL = """
     ignores-dout some-rows some-columns some-entries own-forward second-call-differs
 """
 OF_LAYERS = """
-    prediction-without-target target-without-prediction mean-of-features
+    prediction-without-target target-without-prediction mean-of-features residual-broadcast
     input-for-output missing-one-minus activation-twice tanh-derivative missing-square sigmoid-derivative
-    no-mask mask-inverted mask-of-dout value-for-mask leaky
-    summed-over-wrong-axis output-for-input missing-bias
+    sign-of-input missing-one missing-output plus-for-minus
+    no-mask mask-inverted mask-of-dout value-for-mask leaky absolute-value smaller-kept mask-for-value
+    summed-over-wrong-axis output-for-input missing-bias bias-subtracted flattened-in-another-order
     label-not-subtracted not-normalised normalised-over-batch label-subtracted-everywhere argmax-for-label
-    loss-not-averaged
-    correct-class-missing correct-class-minus-one margin-for-indicator correct-class-counted
-    missing-gamma missing-root dgamma-uses-x unbiased-variance eps-missing eps-outside-root
-    running-average-swapped test-mode-uses-batch
+    label-subtracted-from-columns softmax-as-element-wise averaged-over-classes loss-not-averaged
+    correct-class-missing correct-class-minus-one margin-for-indicator correct-class-counted worst-class-only
+    missing-gamma missing-beta missing-root dgamma-uses-x unbiased-variance eps-missing eps-outside-root
+    normalised-over-features running-average-swapped not-updated test-mode-uses-batch
     missing-path:direct missing-path:mean missing-path:variance doubled-path:mean doubled-path:variance
-    doubled-path:label
+    sign-of-path:mean scaled-path:mean doubled-path:label sign-of-path:label
 """
-# A missing label path is the layer's own mistake "label-not-subtracted", which goes first.
-CAUSES = {*GENERAL.split(), *OF_LAYERS.split(), "missing-path:row sum", "doubled-path:row sum"}
-ALLOWED = CAUSES | {"missing-path:label"}
+# Of causes that are as true as another, the one that goes first; the others are allowed beside it.
+WITH_SPACES = {"missing-path:row sum", "doubled-path:row sum", "sign-of-path:correct class"}
+CAUSES = {*GENERAL.split(), *OF_LAYERS.split(), *WITH_SPACES}
+ALLOWED = CAUSES | {
+    "missing-path:label",
+    "missing-path:correct class",
+    "statistics-as-constants",
+    "running-variance-unbiased",
+}
 WARNINGS = {"float32", "overflow", "mutates-dout", "mutates-cache", "mutates-input", "aliased"}
 
 

@@ -3,6 +3,14 @@
 Written from the signatures alone, before the diagnosis and by someone other than its author: that
 is what gives the kill matrix its meaning. One module a layer, each with MUTANTS and CORRECT;
 `hostile` holds objects and exceptions that are no answer at all.
+
+Their author did not know the names of the layers' own mistakes, so the causes expected were adjudicated
+once, after that vocabulary was known, by someone other than the author of the diagnosis who had not read
+it: a cause found was admitted only where it is true of the code and leads to the mistake, and causes
+admitted too generously were struck out. The figures before: 82 % of the wrong answers were named as
+expected in the very first run; 363 of 400 (91 %) after the diagnosis had been corrected for scattered
+entries, single numbers and wrong losses. "Named" includes the answers of which no known cause is true
+and none is claimed.
 """
 
 from __future__ import annotations

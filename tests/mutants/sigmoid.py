@@ -180,9 +180,9 @@ def M(name, says, cause, params=("dx",), f=forward, g=None, **more):
 OUT = ("out",)
 
 MUTANTS = (
-    M("forward-exp-plus", "exp(x) for exp(-x)", None, OUT, f_exp_plus),
+    M("forward-exp-plus", "exp(x) for exp(-x)", "sign-of-input", OUT, f_exp_plus),
     M("exp-plus-both", "exp(x) for exp(-x) in both", "own-forward", OUT, f_exp_plus, b_exp_plus),
-    M("forward-no-one", "1 / exp(-x)", None, OUT, f_no_one),
+    M("forward-no-one", "1 / exp(-x)", "missing-one", OUT, f_no_one),
     M("forward-precedence", "1 / 1 + exp(-x)", None, OUT, f_precedence),
     M("tanh-both", "tanh in forward and backward", "own-forward", OUT, f_tanh, b_tanh),
     M("forward-softmax", "normalised over everything", None, OUT, f_softmax),
@@ -191,13 +191,14 @@ MUTANTS = (
     M("forward-stub", "a body of pass", "not-attempted", OUT, f_stub),
     M("input-for-output", "x (1 - x)", "input-for-output", f=f_x_cached, g=b_input_for_output),
     M("missing-one-minus", "dout out", "missing-one-minus", g=b_missing_one_minus),
-    M("only-one-minus", "dout (1 - out)", None, g=b_only_one_minus),
+    M("only-one-minus", "dout (1 - out)", "missing-output", g=b_only_one_minus),
     M("activation-twice", "sigmoid of the output", "activation-twice", g=b_activation_twice),
     M("ignores-dout", "out (1 - out)", "ignores-dout", g=b_ignores_dout),
     M("tanh-derivative", "1 - out^2", "tanh-derivative", g=b_tanh),
     M("one-plus", "out (1 + out)", None, g=b_one_plus),
     M("minus-one", "out (out - 1)", "sign", g=b_minus_one),
-    M("square-forgotten", "the quotient rule without its square", None, f=f_x_cached, g=b_exp_of_x),
+    M("square-forgotten", "the quotient rule without its square", "missing-output", f=f_x_cached,
+      g=b_exp_of_x),
     M("quotient-sign", "1 - exp(-x) below the line", None, f=f_x_cached, g=b_quotient_sign),
     M("dout-inside", "dout (1 - dout)", None, g=b_dout_inside),
     M("matrix-product", "a matrix product that does not fit", "raised", g=b_matrix_product),
