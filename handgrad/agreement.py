@@ -60,7 +60,7 @@ def agree(
         |<dout, J u> - <g, u>| / (relative * S + absolute * A)
         S = |g * u| + |dout * J u|,  A = |dout * out|   (root of the sum of squares)
 
-    claimed (g) and u: the argument's shape, u ~ N(0, 1) * scale of the argument (`direction`); ju, dout and
+    claimed (g) and u: the argument's shape, u random, in the argument's scale (`direction`); ju, dout and
     out: f's shape. method: a key of TOLERANCES. Given the `error` of an Estimate, four times <|dout|, error>
     takes the place of absolute * A. Infinite where anything is not finite. Shapes are the caller's to check,
     and silence too (`quiet`), where something may overflow.

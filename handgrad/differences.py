@@ -47,8 +47,8 @@ STEP = 6e-6
 (h squared) and rounding (eps / h) are of the same size."""
 
 KINK_REACH = 2 * 8
-"""How far a central difference can look, in steps: it evaluates at twice its step along u, and no entry of a
-normal u is beyond 8 (probability 1e-15 an entry)."""
+"""How far a central difference can look, in steps: it evaluates at twice its step along u, and no entry is
+beyond 8 times the spread, of a normal u (probability 1e-15 an entry), let alone of a `direction`."""
 
 
 @dataclass(frozen=True)

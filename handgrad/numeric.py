@@ -15,6 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -80,16 +81,24 @@ class Support:
         return self.ok
 
 
-def direction(x: npt.ArrayLike, rng: np.random.Generator) -> Array:
-    """A random direction for `agree`: u ~ N(0, 1) * scale(x), of x's shape."""
-    return np.asarray(rng.standard_normal(np.shape(x)) * scale(x))
+def direction(x: npt.ArrayLike, rng: np.random.Generator, spread: float | None = None) -> Array:
+    """A random direction for `agree`, of x's shape: mean 0, spread scale(x), no entry beyond 1.74 times that.
+
+    Uniform, not normal: four times cheaper to draw, and a single wrong entry hides near u = 0 less often.
+    `spread`: scale(x), if it is known already.
+    """
+    u = rng.random(np.shape(x))
+    u -= 0.5
+    u *= sqrt(12.0) * (scale(x) if spread is None else spread)
+    return np.asarray(u)
 
 
 def complex_step_unguarded(f: Function, x: Array, u: Array, h: float = TINY_STEP) -> Array:
     """`complex_step` of float64 arrays, for use inside `quiet()`: nothing is converted or silenced."""
-    z = u * (1j * h)
-    z += x
-    value: Array = np.imag(f(np.asarray(z))) / h
+    z = np.empty(x.shape, dtype=np.complex128)
+    z.real = x
+    np.multiply(u, h, out=z.imag)
+    value: Array = np.imag(f(z)) / h
     return value
 
 

@@ -42,9 +42,9 @@ class Truth:
         claimed: the shape of the input `name`, finite. For use inside `quiet()`.
         """
         at, out = self.inputs[name], self.out
-        worst = worst_single = 0.0
+        spread, worst, worst_single = numeric.scale(at), 0.0, 0.0
         for _ in range(DIRECTIONS):
-            u = numeric.direction(at, self.rng)
+            u = numeric.direction(at, self.rng, spread)
             ju = numeric.complex_step_unguarded(lambda v: self._out(name, v), at, u)
             worst = max(worst, numeric.agree(claimed, ju, self.dout, out, u))
             if single:

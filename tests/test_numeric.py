@@ -630,6 +630,7 @@ def test_tolerances_are_ordered_as_the_methods_are_accurate() -> None:
 def test_a_correct_float32_backward_is_within_the_float32_tolerance(
     offset: float, rng: np.random.Generator
 ) -> None:
+    refused = 0
     for _ in range(20):
         x, dout = rng.normal(size=(32, 6)) + offset, rng.normal(size=(32, 6))
         u = direction(x, rng)
@@ -637,7 +638,8 @@ def test_a_correct_float32_backward_is_within_the_float32_tolerance(
         assert g.dtype == np.float32
         rest = (complex_step(batchnorm, x, u), dout, batchnorm(x), u)
         assert agree(g, *rest, "float32") < 1
-        assert agree(g, *rest) > 1
+        refused += agree(g, *rest) > 1
+    assert refused >= 15  # a direction may happen to cancel most of such an error
 
 
 # Kinks
