@@ -67,9 +67,7 @@ class CaseRun:
         reference, names = self.layer.loss, self.layer.grad_names
         assert reference is not None
         function = self.given["loss"]
-        self.context = replace(
-            self.context, role="loss", own=own_gradient(function, self.inputs, np.ones(()))
-        )
+        self.context = replace(self.context, role="loss")
         arguments = copy_arguments(self.inputs)
         got = call(function, *arguments.values())
         if self.nothing(got, ("loss", *names)):
@@ -171,7 +169,7 @@ class CaseRun:
                 arguments = copy_arguments(self.inputs)
                 call(mistake.wrong, *arguments.values())
                 if isinstance(arguments[name].get(key), np.ndarray):
-                    known[mistake.cause] = (mistake.feedback, arguments[name][key])
+                    known[mistake.cause] = (mistake.tell(key), arguments[name][key])
         return known
 
     # ------------------------------------------------------------ backward

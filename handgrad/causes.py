@@ -25,8 +25,8 @@ CAUSES: dict[str, Words] = {
         "check: follow one entry through the scalar chain rule and count the minus signs",
     ),
     "divided-by": Words(
-        "looks like {what} divided by {arg}: the upstream gradient already carries any 1/{arg} of the loss",
-        "check: where the forward has no mean over {arg}, the backward has no 1/{arg}",
+        "looks like {what} divided by {arg} once too often: every entry is 1/{arg} of the right one",
+        "check: each mean over {arg} in the forward is one 1/{arg}; in a backward, dout already carries the loss's",
     ),
     "multiplied-by": Words(
         "looks like {what} without its 1/{arg}: every entry is {arg} times too large",
@@ -53,19 +53,19 @@ CAUSES: dict[str, Words] = {
         "check: name the axes of each factor; the row axis of {what} must come first",
     ),
     "missing-path": Words(
-        "the path through the {arg} is missing: its share of {what} has coefficient 0",
+        "the {arg} path is missing: its share of {what} has coefficient 0",
         "check: draw the graph; the gradient is the sum over every path from the input to the output",
     ),
     "doubled-path": Words(
-        "the path through the {arg} is counted twice: its share of {what} has coefficient 2",
-        "check: draw the graph; each path is added once",
+        "the {arg} path is counted twice: its share of {what} has coefficient 2",
+        "check: draw the graph; each path is added once, and a square's 2 may have a ½ beside it",
     ),
     "sign-of-path": Words(
-        "the path through the {arg} has the wrong sign: its share of {what} has coefficient −1",
+        "the {arg} path has the wrong sign: its share of {what} has coefficient −1",
         "check: differentiate that step alone; a difference a − b brings a minus to b",
     ),
     "scaled-path": Words(
-        "the path through the {arg} is off by a factor of the batch size",
+        "the {arg} path is off by a factor of the batch size",
         "check: does that step sum over N or take a mean over N?",
     ),
     "some-rows": Words(
@@ -134,8 +134,10 @@ CAUSES: dict[str, Words] = {
         "more axes were summed than the forward broadcast",
         "check: give the sum its axis; a bare sum adds everything",
     ),
-    "flattened": Words("looks flattened", "check: reshape it back to the shape of the input"),
-    "wrong-shape": Words("", "check: a gradient of a scalar loss has the shape of its variable"),
+    "flattened": Words("looks flattened", "check: reshape it to the shape expected above"),
+    "wrong-shape": Words(
+        "", "check: print the shape after every line; which is the first that surprises you?"
+    ),
 }
 
 

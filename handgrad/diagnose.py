@@ -63,6 +63,8 @@ def diagnose(claim: Claim) -> Diagnosis:
     advice = "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours"
     if claim.own is not None:
         advice = "next: your forward is wrong, and backward works from what it cached; mend the forward first"
+        if claim.role == "loss":
+            advice = "next: your loss is wrong too; mend it first, then its gradient"
     return Diagnosis("unknown", None, "no known cause fits", advice)
 
 
@@ -109,7 +111,7 @@ def _mistake(claim: Claim) -> _Found | None:
         if wrong is None or _close(wrong, claim.truth, claim.tolerance):
             continue
         if _close(claim.value, wrong, claim.tolerance):
-            return mistake.cause, mistake.feedback, words_for(mistake.cause, claim.what).step
+            return mistake.cause, mistake.tell(claim.what), words_for(mistake.cause, claim.what).step
     return None
 
 

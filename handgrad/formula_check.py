@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -18,6 +18,7 @@ from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layou
 from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse, parse_program
 from handgrad.judge import Context, judge_array, sizes_text
 from handgrad.ledger import Ledger
+from handgrad.probe import call
 from handgrad.report import Finding, Report
 from handgrad.shapes import parse as parse_spec
 
@@ -30,7 +31,7 @@ PRIMES = (7, 5, 3, 11, 13, 17, 19, 23)
 
 
 def check_formula(
-    formula: str,
+    formula: str | Callable[[], str],
     wrt: str,
     *,
     forward: str = "",
@@ -46,10 +47,17 @@ def check_formula(
     random. If that result is a scalar it is the loss itself.
 
     Shapes are compared by axis names, then numbers at different, coprime sizes. A formula that is blank or
-    "..." is not attempted yet. Raises nothing: an unreadable formula or question is a finding.
+    "..." is not attempted yet; a function of no arguments may return it. Raises nothing: an unreadable formula
+    or question is a finding.
     """
     part = f"d{wrt}"
-    if _is_blank(formula):
+    if callable(formula):
+        got = call(formula)
+        if got.raised:
+            finding = Context(part, "formula", {}).finding(part, "raised", "raised", got.raised)
+            return Report(part, {part: "raised"}, (finding,))
+        formula = got.value
+    if type(formula) is not str or not formula.strip(" .…\n"):
         ledger = Ledger(part, (part,))
         step = "write your formula between the quotes, then run this check again"
         finding = Context(part, "formula", {}).finding(
@@ -77,10 +85,6 @@ def check_formula(
     return ledger.report(
         f"axes {letters(question.known[wrt])}, and right on random numbers at {ledger.tried[0]}, twice"
     )
-
-
-def _is_blank(formula: object) -> bool:
-    return type(formula) is not str or not formula.strip(" .…\n")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handgrad import numeric
+from handgrad.causes import words_for
 from handgrad.errors import HandgradError, layout
 from handgrad.judge import Context, judge_contract, judge_value
 from handgrad.ledger import Ledger
-from handgrad.probe import call, copy_arguments, is_single, items, type_name
+from handgrad.probe import Outcome, call, copy_arguments, is_single, items, type_name
 from handgrad.report import Finding, Report
 from handgrad.returns import permuted
 from handgrad.shapes import Tokens
@@ -29,7 +30,7 @@ CENTRAL_TOLERANCE = 1e-5
 def check_gradient(
     f: Callable[..., Any],
     inputs: Mapping[str, Array] | Sequence[Array] | Array,
-    grads: Mapping[str, Any] | Sequence[Any] | Array,
+    grads: Mapping[str, Any] | Sequence[Any] | Array | Callable[[], Any],
     *,
     dout: Array | None = None,
     shapes: str = "",
@@ -39,12 +40,19 @@ def check_gradient(
 
     `f` returns a scalar, or an array with `dout` of its shape; of a pair such as (out, cache) the first counts.
     `inputs` are float arrays by name (in f's order), in a sequence, or one alone; `grads` the same, without d in
-    their names, each of its input's shape. `shapes`, "x: N D, w: D M", names the axes for the diagnosis.
+    their names, each of its input's shape, or a function of no arguments that returns them: whatever that raises
+    is a finding, and None is "not attempted". `shapes`, "x: N D, w: D M", names the axes for the diagnosis.
     Complex steps where f allows them, else central differences; a true gradient of zero is warned of, for it
     proves nothing. Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error".
     """
     try:
-        given, claims = _by_name(inputs), _claims(grads, _by_name(inputs))
+        given = _by_name(inputs)
+        if callable(grads):
+            got = call(grads)
+            if got.raised or got.value is None:
+                return _without_gradients(given, got)
+            grads = got.value
+        claims = _claims(grads, given)
         tokens, sizes = _axes(shapes, given)
         upstream = _upstream(f, given, dout)
     except HandgradError as error:
@@ -56,6 +64,20 @@ def check_gradient(
         message = layout("check_gradient", "f cannot be evaluated near these inputs", [got.raised])
         return Report("check_gradient", {}, (Finding("call", "", "call", None, message),))
     return ledger.report("right along two random directions in each argument")
+
+
+def _without_gradients(given: Mapping[str, Array], got: Outcome) -> Report:
+    """The report where the function that should return the gradients raised, or returned None."""
+    names = tuple(f"d{name}" for name in given)
+    ledger, context = Ledger("check_gradient", names), Context("check_gradient", "gradient", {})
+    if got.raised:
+        finding = context.finding("", "raised", "raised", "your function raised an exception", [got.raised])
+        ledger.add(finding, names, "raised")
+    else:
+        step = words_for("not-attempted", "").step
+        finding = context.finding("", "not attempted", "not-attempted", "not attempted yet", step=step)
+        ledger.add(finding, names, "not attempted")
+    return ledger.report()
 
 
 def _judge(

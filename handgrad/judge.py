@@ -129,7 +129,7 @@ def _known_shape_mistake(context: Context, what: str, value: Array) -> tuple[str
                 and wrong.shape == value.shape
                 and np.allclose(wrong, value, rtol=1e-9, atol=1e-12)
             ):
-                return mistake.cause, mistake.feedback
+                return mistake.cause, mistake.tell(what)
     return None
 
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -43,10 +44,10 @@ class Outcome:
 def call(function: Callable[..., Any], *arguments: Any) -> Outcome:
     """Call a student's function; any exception but KeyboardInterrupt becomes words.
 
-    NumPy's and Python's warnings are silenced: a warning on stderr costs all points in nbgrader.
+    Warnings are silenced, and what it writes to stderr goes to stdout: nbgrader takes all points for stderr.
     """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stderr(sys.stdout):
             warnings.simplefilter("ignore")
             return Outcome(function(*arguments))
     except KeyboardInterrupt:

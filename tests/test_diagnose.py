@@ -98,8 +98,8 @@ def test_a_path_is_named_by_its_coefficient(coefficients: dict[str, float], caus
 
 def test_both_missing_paths_are_told() -> None:
     words = diagnose(batchnorm_claim({"mean": 0.0, "variance": 0.0, "direct": 2.0})).words
-    assert "the path through the mean is missing" in words
-    assert "the path through the variance is missing" in words
+    assert "the mean path is missing" in words
+    assert "the variance path is missing" in words
 
 
 def test_fewer_than_five_samples_prove_no_path() -> None:

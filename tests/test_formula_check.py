@@ -169,3 +169,15 @@ def test_the_sizes_are_coprime_and_no_constant_of_a_formula() -> None:
     assert len(set(PRIMES)) == len(PRIMES)
     assert all(p % q for p in PRIMES for q in range(2, p))
     assert min(PRIMES) > 2
+
+
+def test_a_function_may_return_the_formula() -> None:
+    assert check_formula(lambda: "X.T @ dS", "W", **SCORE).ok
+    assert check_formula(lambda: None, "W", **SCORE).verdict == "not attempted"  # type: ignore[arg-type, return-value]
+
+
+def test_what_that_function_raises_is_a_finding() -> None:
+    report = check_formula(lambda: X.T @ dS, "W", **SCORE)  # type: ignore[name-defined]  # noqa: F821
+    assert report.verdict == "error"
+    assert "dW: NameError: name 'X' is not defined" in str(report)
+    assert report.points({"dW": 1}) == 0.0

@@ -152,3 +152,19 @@ def test_shapes_that_do_not_fit_the_inputs_are_an_error() -> None:
     report = check_gradient(f, {"x": X, "w": W}, (DX, DW), dout=DOUT, shapes="x: N D, w: M D")
     assert report.verdict == "error"
     assert "D=5 (from x)" in str(report)
+
+
+def test_a_function_that_returns_the_gradients_may_stand_for_them() -> None:
+    assert check_gradient(f, {"x": X, "w": W}, lambda: (DX, DW), dout=DOUT).ok
+    assert check_gradient(f, {"x": X, "w": W}, lambda: (DX, -DW), dout=DOUT).parts["dw"] == "wrong"
+
+
+def test_what_that_function_raises_is_a_finding() -> None:
+    report = check_gradient(f, {"x": X, "w": W}, lambda: (X @ X, W), dout=DOUT)
+    assert (report.verdict, cause(report)) == ("error", "raised")
+    assert "your function raised an exception\n  ValueError: matmul" in str(report)
+    assert report.points({"dx": 1, "dw": 1}) == 0.0
+
+
+def test_a_function_that_returns_none_is_not_attempted() -> None:
+    assert check_gradient(f, {"x": X, "w": W}, lambda: None, dout=DOUT).verdict == "not attempted"

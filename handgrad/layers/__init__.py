@@ -61,7 +61,8 @@ class Mistake:
     """A named wrong answer: a function with the signature of its role, and what to tell its author.
 
     `params` names what it gets wrong: gradients ("dx", …), "loss" for a loss, and for a forward "out" or a
-    name in UPDATES. `cause` is the slug of the diagnosis, the name unless a general cause says the same.
+    name in UPDATES. `feedback` says "{what}" where one sentence serves several of them. `cause` is the slug of
+    the diagnosis, the name unless a general cause says the same.
     `case` names the case at which it shows, the first one unless given.
     """
 
@@ -76,6 +77,10 @@ class Mistake:
     def __post_init__(self) -> None:
         if not self.cause:
             object.__setattr__(self, "cause", self.name)
+
+    def tell(self, what: str) -> str:
+        """The feedback about one of `params`, whose name takes the place of "{what}"."""
+        return self.feedback.replace("{what}", what)
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ MISTAKES = (
         "divided-by-N",
         _divided,
         ("dw", "db"),
-        "dw and db were averaged over the batch: the upstream gradient already carries the 1/N of the loss, "
+        "{what} was averaged over the batch: the upstream gradient already carries the 1/N of the loss, "
         "so this layer only sums.",
     ),
     Mistake(
@@ -215,7 +215,7 @@ MISTAKES = (
         "ignores-dout",
         _ignores_dout,
         ("dx", "dw", "db"),
-        "the gradients do not depend on dout, as if every entry of it were 1: the chain rule multiplies the "
+        "{what} does not depend on dout, as if every entry of it were 1: the chain rule multiplies the "
         "local derivative by the gradient that comes from above.",
     ),
     Mistake(

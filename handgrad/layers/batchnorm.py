@@ -282,14 +282,14 @@ MISTAKES = (
         "unsummed-broadcast",
         _unsummed,
         ("dgamma", "dbeta"),
-        "dgamma and dbeta were not summed over the batch: both are used N times, once a row, so their N "
+        "{what} was not summed over the batch: the variable is used N times, once a row, so its N "
         "gradients add up.",
     ),
     Mistake(
         "divided-by-N",
         _divided,
         ("dgamma", "dbeta"),
-        "dgamma and dbeta were averaged over the batch: the upstream gradient already carries the 1/N of the "
+        "{what} was averaged over the batch: the upstream gradient already carries the 1/N of the "
         "loss, so this layer only sums.",
     ),
     Mistake(
@@ -378,7 +378,7 @@ MISTAKES = (
         "running-statistics-not-stored",
         lambda x, gamma, beta, bn_param: forward(x, gamma, beta, dict(bn_param)),
         ("bn_param",),
-        "the running mean and variance in bn_param did not change: the updated ones have to be put back, or "
+        "it did not change: the updated average has to be put back into bn_param, or "
         "test mode never learns them.",
         cause="not-updated",
         role="forward",
