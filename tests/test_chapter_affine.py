@@ -1,0 +1,285 @@
+"""The exercises of the chapter on the affine layer: what its own check cells say to wrong answers."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad import layers
+from handgrad.homework import notebooks
+
+CHAPTER = Path(__file__).resolve().parents[1] / "book" / "05_affine.ipynb"
+CELLS = {cell.id: cell for cell in notebooks.read(CHAPTER).cells if cell.cell_type == "code"}
+EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+
+# Cells whose comparison is meant to fail, and how often.
+REFUSED = {"compare": 1, "pitfalls-y": 2, "constants-check": 3, "arrangements-numbers": 11}
+
+
+def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
+    body = ast.parse(source).body
+    last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
+        if last is None:
+            return printed.getvalue(), None
+        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
+    return printed.getvalue() + ("" if value is None else str(value)), value
+
+
+@pytest.fixture(scope="module")
+def chapter() -> dict[str, Any]:
+    """The names of the chapter, run from top to bottom."""
+    names: dict[str, Any] = {}
+    for cell in CELLS.values():
+        run(cell.source, names)
+    return names
+
+
+def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
+    """What the check cell of an exercise says to this answer."""
+    return judged(chapter, exercise, **answer)[0]
+
+
+def judged(chapter: dict[str, Any], exercise: str, **answer: Any) -> tuple[str, Any]:
+    """The same, with the report that the cell ends in."""
+    assert set(answer) <= set(chapter), "the stub defines other names"
+    return run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})
+
+
+def verdicts(said: str) -> list[str]:
+    """The verdicts of all reports in a text, in order."""
+    return re.findall(r"^\S.*: (correct|incorrect|not attempted yet|could not be judged)$", said, re.M)
+
+
+def causes(report: Any) -> set[tuple[str, str | None]]:
+    return {(finding.param, finding.cause) for finding in report.findings if finding.severity == "error"}
+
+
+# ---- the text ------------------------------------------------------------------------------------
+
+
+def test_every_line_of_every_derivation_agrees_with_values_of_the_loss() -> None:
+    compared = {
+        name: notebooks.text_of(cell).splitlines()
+        for name, cell in CELLS.items()
+        if "compare(" in cell.source or name in REFUSED
+    }
+    refused = {name: sum(line.startswith("✗") for line in lines) for name, lines in compared.items()}
+    assert {name: count for name, count in refused.items() if count} == REFUSED
+    assert sum(line.startswith("✓") for lines in compared.values() for line in lines) >= 60
+
+
+def test_the_chapter_lists_one_two_and_twelve_arrangements() -> None:
+    lines = notebooks.text_of(CELLS["arrangements-sizes"]).splitlines()
+    counts = [int(line.partition(")")[2].split()[0]) for line in lines[:5]]
+    assert counts == [1, 2, 2, 2, 12]
+
+
+def test_there_are_enough_exercises_of_each_kind() -> None:
+    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
+    assert len(EXERCISES) == 9
+    assert len(in_code) == 5
+    assert "ex-mistake" in EXERCISES
+
+
+# ---- every exercise ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
+    said = notebooks.text_of(CELLS[f"{exercise}-check"])
+    assert "not attempted yet" in said
+    assert "right" not in said
+    assert "correct" not in verdicts(said)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_passes_its_own_check(exercise: str) -> None:
+    said = notebooks.text_of(CELLS[f"{exercise}-solution"])
+    assert "correct" in verdicts(said) or ": right" in said or "the experiment agrees" in said
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
+    names: dict[str, Any] = {}
+    run(CELLS["setup"].source, names)
+    before = set(names)
+    run(CELLS[f"{exercise}-stub"].source, names)
+    mine = set(names) - before
+    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    assert mine
+    assert not mine & (stored | defined)
+
+
+# ---- wrong answers get the diagnosis that fits ---------------------------------------------------
+
+KNOWN = layers.get("affine").mistakes
+ANSWERS = {
+    "forward": {"ex-forward": "my_forward"},
+    "backward": {"ex-backward": "my_backward", "ex-mistake": "mended_backward"},
+}
+SHAPES = {"dout": (7, 5), "dx": (7, 2, 3), "dw": (6, 5), "db": (5,), "dout_dw": (7, 5, 6, 5)}
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "words"),
+    [
+        ("dout", (5, 7), "looks transposed: its axes are (M, N), expected (N, M) = (7, 5)"),
+        ("dx", (7, 6), "looks flattened"),
+        ("dw", (5, 6), "looks transposed"),
+        ("db", (1, 5), "axis 0, of size 1, was kept"),
+        ("dout_dw", (6, 5), "all axes of out, then all axes of w"),
+        ("dout", [7, 5], "write a tuple"),
+        ("db", 5, "write a tuple, such as (7, 2) or (7,)"),
+    ],
+)
+def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: Any, words: str) -> None:
+    lines = answered(chapter, "ex-shapes", my_shapes={**SHAPES, key: answer}).splitlines()
+    assert [line for line in lines if not line.endswith(": right")] == [
+        line for line in lines if line.startswith(f"{key}: ")
+    ]
+    assert any(words in line for line in lines)
+
+
+def test_a_wrong_letter_is_refused_by_the_experiment(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-twice", my_letters={"dx": "b", "dw": "a", "db": "e"})
+    assert "dx: b, but the experiment says no" in said
+    assert "dw: a, but the experiment says no" in said
+    assert "db: write a, b, c or d" in said
+    assert "agrees" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "words"),
+    [
+        ("my_dW", "X @ dY.T", "looks transposed: its axes are (D, M), expected (M, D)"),
+        ("my_dW", "dY @ X", "an impostor: its shape fits only where D = N"),
+        ("my_dW", "dY @ X.T / N", "looks like dW divided by N"),
+        ("my_dW", "-dY @ X.T", "wrong sign"),
+        ("my_dX", "W @ dY", "the shapes do not fit"),
+        ("my_db", "dY", "looks not summed over N=3"),
+        ("my_db", "sum(dY, axis=N)", "expected (M, 1)"),
+        ("my_db", "sum(dY)", "it has the axes (), expected (M, 1)"),
+        ("my_db", "sum(dY, axis=M, keepdims=True)", "it has the axes (1, N), expected (M, 1)"),
+    ],
+)
+def test_a_wrong_formula_is_explained(chapter: dict[str, Any], name: str, formula: str, words: str) -> None:
+    right = {"my_dW": "dY @ X.T", "my_dX": "W.T @ dY", "my_db": "sum(dY, axis=N, keepdims=True)"}
+    said = answered(chapter, "ex-formulas", **{**right, name: formula})
+    assert words in said
+    assert sorted(verdicts(said)) == ["correct", "correct", "incorrect"]
+
+
+@pytest.mark.parametrize("mistake", KNOWN, ids=lambda m: m.name)
+def test_a_known_mistake_is_named(chapter: dict[str, Any], mistake: Any) -> None:
+    for exercise, name in ANSWERS[mistake.role].items():
+        said, report = judged(chapter, exercise, **{name: mistake.wrong})
+        assert verdicts(said) == ["incorrect"]
+        assert {cause for _, cause in causes(report)} == {mistake.cause}
+        if mistake.cause != "permuted":  # which is about the whole answer
+            assert {param for param, _ in causes(report)} == set(mistake.params)
+
+
+def test_a_forward_for_matrices_only_is_told_the_shapes_it_fails_at(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-forward", my_forward=lambda x, w, b: (x @ w + b, (x, w, b)))
+    assert "affine: could not be judged" in said
+    assert "x (7, 2, 3), w (6, 5), b (5,)" in said
+
+
+def test_mending_one_of_two_mistakes_is_not_enough(chapter: dict[str, Any]) -> None:
+    tested, right = chapter["tested_backward"], chapter["solution_mended"]
+
+    def only_dw(dout: Any, cache: Any) -> Any:
+        return right(dout, cache)[:2] + tested(dout, cache)[2:]
+
+    def only_db(dout: Any, cache: Any) -> Any:
+        return tested(dout, cache)[:2] + right(dout, cache)[2:]
+
+    said = answered(chapter, "ex-mistake", mended_backward=tested)
+    assert "✓ dx, ✗ dw, ✗ db" in said
+    said, report = judged(chapter, "ex-mistake", mended_backward=only_dw)
+    assert "✓ dx, ✓ dw, ✗ db" in said
+    assert causes(report) == {("db", "summed-over-wrong-axis")}
+    said, report = judged(chapter, "ex-mistake", mended_backward=only_db)
+    assert "✓ dx, ✗ dw, ✓ db" in said
+    assert causes(report) == {("dw", "transposed")}
+
+
+COLUMNS = {
+    "keepdims forgotten": (
+        lambda d, w, x: (d @ x.T, w.T @ d, d.sum(axis=1)),
+        "expected shape (M, 1) = (3, 1)",
+    ),
+    "not summed": (lambda d, w, x: (d @ x.T, w.T @ d, d), "looks not summed over N=5"),
+    "a mean": (lambda d, w, x: (d @ x.T, w.T @ d, d.mean(axis=1, keepdims=True)), "db divided by N"),
+    "as for rows": (lambda d, w, x: (x @ d.T, w.T @ d, d.sum(axis=1, keepdims=True)), "looks transposed"),
+    "another order": (
+        lambda d, w, x: (w.T @ d, d @ x.T, d.sum(axis=1, keepdims=True)),
+        "returned (dx, dw, db), expected (dw, dx, db)",
+    ),
+    "two of three": (lambda d, w, x: (d @ x.T, w.T @ d), "2 gradients for 3 inputs"),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_wrong_backward_for_columns_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = COLUMNS[name]
+    said = answered(chapter, "ex-columns", my_columns_backward=lambda dout, w, x, b: wrong(dout, w, x))
+    assert words in said
+    assert "correct" not in verdicts(said)
+
+
+RESIDUAL = {
+    "no shortcut": (lambda d, x, w: (d @ w.T, x.T @ d, d.sum(axis=0)), "through the layer, and nothing else"),
+    "shortcut alone": (lambda d, x, w: (d, x.T @ d, d.sum(axis=0)), "through the shortcut, and nothing else"),
+    "bias counted twice": (
+        lambda d, x, w: (d + d @ w.T, x.T @ d, 2 * d.sum(axis=0)),
+        "looks like db counted twice",
+    ),
+    "dw transposed": (lambda d, x, w: (d + d @ w.T, d.T @ x, d.sum(axis=0)), "looks like dw transposed"),
+    "w not transposed": (
+        lambda d, x, w: (d + d @ w, x.T @ d, d.sum(axis=0)),
+        "dx is wrong in 15 of 15 entries",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_a_wrong_backward_around_the_shortcut_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = RESIDUAL[name]
+    said = answered(chapter, "ex-residual", my_residual_backward=lambda dout, x, w, b: wrong(dout, x, w))
+    assert words in said
+    assert verdicts(said) == ["incorrect"]
+
+
+@pytest.mark.parametrize("answer", [None, np.ones(3), 1.0, (), {"x": 1}, "dx", (None, None)])
+def test_any_object_as_an_answer_is_judged_without_an_exception(chapter: dict[str, Any], answer: Any) -> None:
+    for exercise, name in (("ex-residual", "my_residual_backward"), ("ex-columns", "my_columns_backward")):
+        said = answered(chapter, exercise, **{name: lambda *_: answer})
+        assert "correct" not in verdicts(said)
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("X.T @ dS", "right for the first use of W, and nothing else"),
+        ("S.T @ dY", "right for the second use of W, and nothing else"),
+        ("S.T @ dY + dS.T @ X", "dW = S.T @ dY + dS.T @ X: incorrect"),
+    ],
+)
+def test_a_forgotten_use_of_a_tied_weight_is_named(chapter: dict[str, Any], formula: str, words: str) -> None:
+    said = answered(chapter, "ex-tied", my_tied=formula)
+    assert words in said
+    assert verdicts(said) == ["incorrect"]
