@@ -86,9 +86,8 @@ def blind(
 def _terms(
     claimed: Array, ju: Array, dout: Array, out: Array, u: Array, method: str, error: Array | None
 ) -> tuple[float, float, float, float]:
-    gu, dj = claimed * u, dout * ju
-    gap = abs(float(dj.sum()) - float(gu.sum()))
-    size, out_size = _size(gu) + _size(dj), _size(dout * out)
+    gap = abs(_inner(dout, ju) - _inner(claimed, u))
+    size, out_size = _size(claimed * u) + _size(dout * ju), _size(dout * out)
     allowed = TOLERANCES[method]
     slack = allowed.absolute * out_size if error is None else 4 * float((np.abs(dout) * error).sum())
     return gap, allowed.relative * size + slack + SMALLEST, size, out_size
@@ -110,6 +109,10 @@ def in_interval(claimed: Array, left: Array, right: Array, dout: Array, u: Array
     if not (isfinite(total) and isfinite(tolerance)):
         return inf
     return max(least - total, total - most, 0.0) / tolerance
+
+
+def _inner(a: Array, b: Array) -> float:
+    return float(np.vdot(a, b))
 
 
 def _size(a: Array) -> float:

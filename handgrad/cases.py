@@ -13,6 +13,7 @@ from handgrad.causes import words_for
 from handgrad.judge import Context, judge_array, judge_contract, judge_scalar, judge_value, sizes_text
 from handgrad.layers import Layer
 from handgrad.ledger import Ledger
+from handgrad.numeric import direction
 from handgrad.probe import (
     Outcome,
     arrays_in,
@@ -178,7 +179,7 @@ class CaseRun:
         """Judge the gradients: two calls with the same cache, a fresh copy of dout each."""
         function, names, reference = self.given["backward"], self.layer.grad_names, self.layer.forward
         assert reference is not None
-        dout = self.rng.standard_normal(out.shape)
+        dout = direction(out, self.rng, 1.0)
         self.context = replace(
             self.context,
             role="backward",
