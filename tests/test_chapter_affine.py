@@ -16,7 +16,8 @@ from handgrad import layers
 from handgrad.homework import notebooks
 
 CHAPTER = Path(__file__).resolve().parents[1] / "book" / "05_affine.ipynb"
-CELLS = {cell.id: cell for cell in notebooks.read(CHAPTER).cells if cell.cell_type == "code"}
+ALL = notebooks.read(CHAPTER).cells
+CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
 EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
 
 # Cells whose comparison is meant to fail, and how often.
@@ -77,6 +78,19 @@ def test_every_line_of_every_derivation_agrees_with_values_of_the_loss() -> None
     refused = {name: sum(line.startswith("✗") for line in lines) for name, lines in compared.items()}
     assert {name: count for name, count in refused.items() if count} == REFUSED
     assert sum(line.startswith("✓") for lines in compared.values() for line in lines) >= 60
+
+
+def test_every_displayed_line_has_its_check_in_the_next_comparison() -> None:
+    displayed = 0
+    for place, cell in enumerate(ALL):
+        labels = (
+            re.findall(r"^&\\text\{\((\w+)\)\}", cell.source, re.M) if cell.cell_type == "markdown" else []
+        )
+        if labels:
+            check = next(c for c in ALL[place:] if c.cell_type == "code" and "compare(" in c.source)
+            assert re.findall(r'^    "(?:line |\()(\w+)', check.source, re.M) == labels, check.id
+            displayed += 1
+    assert displayed == 8
 
 
 def test_the_chapter_lists_one_two_and_twelve_arrangements() -> None:
