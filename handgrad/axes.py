@@ -179,6 +179,8 @@ def _flattened(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal
             return None
     if any(size != 1 for size in left):
         return None
+    if list(got) == [size for _, size in need if size != 1]:
+        return "flattened", f"looks as if an axis of size 1 was dropped: expected {goal}, with it"
     return "flattened", f"looks flattened: the entries are as many, but not reshaped to {goal}"
 
 
@@ -204,13 +206,13 @@ def _summed_too_much(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any]
     for count in range(1, len(need) + 1):
         ways = []
         for drop in combinations(range(len(need)), count):
-            if any(need[i][1] == 1 for i in drop):
+            if all(need[i][1] == 1 for i in drop):
                 continue
             rest = [axis for i, axis in enumerate(need) if i not in drop]
             kept = [("1", 1) if i in drop else axis for i, axis in enumerate(need)]
             unsure = any(need[i][1] is None for i in drop) and not any(size is not None for _, size in rest)
             if not unsure and (_fits(rest, got) or _fits(kept, got)):
-                ways.append(" and ".join(need[i][0] for i in drop))
+                ways.append(" and ".join(need[i][0] for i in drop if need[i][1] != 1))
         if ways:
             over = " or ".join(dict.fromkeys(ways))
             return "summed-too-much", f"looks summed over {over}, which must stay: expected {goal}"

@@ -267,6 +267,7 @@ class CaseRun:
     ) -> None:
         """Judge gradients: contract, then random directions; entry by entry only where those fail."""
         truth = Truth(reference, self.inputs, dout, out, self.rng)
+        self.context = replace(self.context, slips=truth.slips)
         broken: dict[str, Finding | None] = {}
         for what, value in values.items():
             name = what[1:]

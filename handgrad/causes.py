@@ -48,6 +48,10 @@ CAUSES: dict[str, Words] = {
         "looks like the upstream gradient was taken as all ones: dout has no effect on {what}",
         "check: the chain rule multiplies the local derivative by dout",
     ),
+    "jacobian-not-transposed": Words(
+        "looks like J @ dout, the Jacobian times the upstream gradient: the chain rule wants the transpose of J",
+        "check: {what}[j] is the sum over i of dout[i] times the derivative of output i by input j",
+    ),
     "transposed": Words(
         "looks like {what} transposed",
         "check: name the axes of each factor; the row axis of {what} must come first",
@@ -134,7 +138,7 @@ CAUSES: dict[str, Words] = {
         "more axes were summed than the forward broadcast",
         "check: give the sum its axis; a bare sum adds everything",
     ),
-    "flattened": Words("looks flattened", "check: reshape it to the shape expected above"),
+    "flattened": Words("", "check: reshape it to the shape expected above, or sum with keepdims=True"),
     "wrong-shape": Words(
         "", "check: print the shape after every line; which is the first that surprises you?"
     ),

@@ -38,7 +38,8 @@ class Claim:
     """All that the diagnosis may look at, at one case: the answer has the right shape and is finite.
 
     `arguments` makes fresh copies of what the reference function of this role takes; `own` gives the
-    gradient of the student's own forward and its relative accuracy, where that forward is wrong.
+    gradient of the student's own forward and its relative accuracy, where that forward is wrong; `slips` gives
+    what the usual slips with the upstream gradient would have returned, by cause.
     """
 
     role: str
@@ -52,6 +53,7 @@ class Claim:
     dout: Array | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[], tuple[Array, float] | None] | None = None
+    slips: Callable[[], Mapping[str, Array]] = dict
 
 
 def diagnose(claim: Claim) -> Diagnosis:
@@ -192,16 +194,14 @@ def _constants(sizes: Mapping[str, Any]) -> dict[str, float]:
     return known
 
 
-def _ignores_dout(claim: Claim) -> _Found | None:
-    layer = claim.layer
-    if layer is None or claim.role != "backward" or layer.backward is None:
-        return None
-    dout, *rest = claim.arguments()
-    ones = part_of(call(layer.backward, np.ones_like(dout), *rest).value, claim.what, layer)
-    # The scale is the truth's: with ones upstream a normalised layer's gradient is nothing but rounding.
-    if ones is None or wrong_entries(claim.value + claim.truth, ones + claim.truth, claim.tolerance).any():
-        return None
-    return _named("ignores-dout", claim)
+def _slip(claim: Claim) -> _Found | None:
+    for cause, wrong in claim.slips().items():
+        # Both sides carry the truth, for its scale: with ones upstream a normalised layer's gradient is rounding.
+        value, wrong = claim.value + claim.truth, wrong + claim.truth
+        told_apart = wrong_entries(wrong, 2 * claim.truth, claim.tolerance).any()
+        if told_apart and not wrong_entries(value, wrong, claim.tolerance).any():
+            return _named(cause, claim)
+    return None
 
 
 def _transposed(claim: Claim) -> _Found | None:
@@ -282,7 +282,7 @@ _STEPS: tuple[tuple[str, Callable[[Claim], _Found | None]], ...] = (
     ("mistake", _mistake),
     ("path", _path),
     ("factor", _factor),
-    ("upstream", _ignores_dout),
+    ("upstream", _slip),
     ("transposed", _transposed),
     ("region", _region),
 )

@@ -17,10 +17,12 @@ from handgrad.causes import words_for
 from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
 from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse, parse_program
 from handgrad.judge import Context, judge_array, sizes_text
+from handgrad.layers import Layer
 from handgrad.ledger import Ledger
-from handgrad.probe import call
+from handgrad.probe import call, copy_arguments
 from handgrad.report import Finding, Report
 from handgrad.shapes import parse as parse_spec
+from handgrad.truth import slips
 
 __all__ = ["check_formula"]
 
@@ -59,7 +61,7 @@ def check_formula(
         formula = got.value
     if type(formula) is not str or not formula.strip(" .…\n"):
         ledger = Ledger(part, (part,))
-        step = "write your formula between the quotes, then run this check again"
+        step = "write it between the quotes, then run this check again"
         finding = Context(part, "formula", {}).finding(
             part, "not attempted", "not-attempted", "not attempted yet", step=step
         )
@@ -95,6 +97,7 @@ class _Question:
     inputs: Mapping[str, Tokens]
     program: tuple[Assignment, ...]
     sizes: Mapping[str, int]
+    layer: Layer | None = None
 
     @cached_property
     def known(self) -> dict[str, Tokens]:
@@ -169,7 +172,12 @@ class _Question:
                 context, "zero-gradient", f"the true {part} is zero: this question proves nothing", part
             )
         if upstream.ndim:
-            context = replace(context, dout=upstream, inputs=values)
+            tail = partial(self.tail, self.wrt, values)
+            context = replace(
+                context, dout=upstream, inputs=values, slips=lambda _: slips(tail, values[self.wrt], upstream)
+            )
+        if self.layer is not None:
+            context = replace(context, **self.layer_context(values, upstream))
         return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
 
     def truth(self, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -190,6 +198,19 @@ class _Question:
         for name in dict.fromkeys((*wanted, self.wrt)):
             gradients[name] = numeric.vjp(partial(self.tail, name, values), values[name], upstream)
         return values, gradients
+
+    def layer_context(self, values: Mapping[str, Array], upstream: Array) -> dict[str, Any]:
+        """What lets the layer's own mistakes be recognised in a formula."""
+        layer = self.layer
+        assert layer is not None
+        inputs = {name: values[name] for name in self.inputs}
+
+        def arguments() -> tuple[Any, ...]:
+            if layer.forward is None:
+                return tuple(copy_arguments(inputs).values())
+            return upstream.copy(), layer.forward(*copy_arguments(inputs).values())[1]
+
+        return {"layer": layer, "arguments": arguments, "judged_as": "loss" if layer.is_loss else "backward"}
 
     def tail(self, name: str, values: Mapping[str, Array], value: Array) -> Array:
         """The result of the program with one value replaced, and all that depends on it computed anew."""
@@ -237,7 +258,7 @@ def _from_layer(slug: str, wrt: str) -> _Question:
         step = f"check: give its lines as forward=…; by name: {', '.join(_LAYER_FORWARD)}"
         raise FormulaError(layout("check_formula", f"{slug} has no one-line forward", step=step))
     inputs = {n: tuple("D" if t == REST else t for t in of) for n, of in layer.spec.inputs.items()}
-    question = _Question(wrt, inputs, tuple(parse_program(_LAYER_FORWARD[slug])), _sizes(inputs))
+    question = _Question(wrt, inputs, tuple(parse_program(_LAYER_FORWARD[slug])), _sizes(inputs), layer)
     if wrt not in layer.grads:
         raise UnknownNameError(
             layout("check_formula", f"no gradient of {wrt!r}", step=nearest(str(wrt), layer.grads))

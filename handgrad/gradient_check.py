@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from handgrad.report import Finding, Report
 from handgrad.returns import permuted
 from handgrad.shapes import Tokens
 from handgrad.shapes import parse as parse_spec
+from handgrad.truth import slips
 
 __all__ = ["check_gradient"]
 
@@ -47,11 +49,11 @@ def check_gradient(
     """
     try:
         given = _by_name(inputs)
-        if callable(grads):
-            got = call(grads)
-            if got.raised or got.value is None:
-                return _without_gradients(given, got)
-            grads = got.value
+        got = call(grads) if callable(grads) else Outcome(grads)
+        missing = items(got.value)
+        if got.raised or got.value is None or (missing and all(value is None for value in missing)):
+            return _without_gradients(given, got)
+        grads = got.value
         claims = _claims(grads, given)
         tokens, sizes = _axes(shapes, given)
         upstream = _upstream(f, given, dout)
@@ -59,6 +61,8 @@ def check_gradient(
         return Report("check_gradient", {}, (Finding("call", "", "call", None, str(error)),))
     ledger = Ledger("check_gradient", tuple(f"d{name}" for name in claims))
     context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given)
+    if upstream.ndim:
+        context = replace(context, slips=lambda name: slips(_along(f, given, name), given[name], upstream))
     got = call(_judge, context, ledger, f, claims, tokens, np.random.default_rng(seed))
     if got.raised:  # by f, near the inputs: at them it has been evaluated
         message = layout("check_gradient", "f cannot be evaluated near these inputs", [got.raised])

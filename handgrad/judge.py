@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad.causes import words_for
+from handgrad.causes import CAUSES, words_for
 from handgrad.diagnose import Claim, diagnose, part_of, wrong_entries
 from handgrad.errors import layout
 from handgrad.layers import Layer
@@ -47,6 +47,8 @@ class Context:
     dout: Array | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[str], tuple[Array, float] | None] | None = None
+    slips: Callable[[str], Mapping[str, Array]] = lambda _: {}
+    judged_as: str = ""
 
     @property
     def where(self) -> str:
@@ -86,7 +88,7 @@ def judge_contract(
     if value is None:
         step = words_for("not-attempted", what).step
         return context.finding(what, "not attempted", "not-attempted", f"{what} is None", step=step)
-    if shape and type(value) in (float, np.float64, np.float32):  # what a sum without an axis returns
+    if type(value) in (float, np.float64, np.float32):  # what a sum without an axis returns
         value = np.asarray(value)
     cause, words = read_array(value, shape)
     if not cause:
@@ -103,7 +105,7 @@ def judge_contract(
     said = words_for(slug, what)
     seen = explain(tokens, value.shape, context.sizes) or said.cause
     known = _known_shape_mistake(context, what, value)
-    if known is not None:
+    if known is not None and (known[0] == slug or slug == "wrong-shape" or known[0] not in CAUSES):
         slug, seen = known
         said = words_for(slug, what)
     return context.finding(
@@ -188,7 +190,7 @@ def judge_value(
     tolerance = tolerance or TOLERANCE["float32" if single else "float64"]
     own = context.own
     claim = Claim(
-        role=context.role,
+        role=context.judged_as or context.role,
         what=what,
         value=np.asarray(value, dtype=np.float64),
         truth=np.asarray(truth, dtype=np.float64),
@@ -198,6 +200,7 @@ def judge_value(
         arguments=context.arguments,
         dout=context.dout,
         inputs=context.inputs,
+        slips=lambda: context.slips(what.removeprefix("d")),
         own=None if own is None or not what.startswith("d") else lambda: own(what.removeprefix("d")),
     )
     found = diagnose(claim)

@@ -74,8 +74,16 @@ class Report:
             raise UnknownNameError(layout(f"{self.subject}.points", f"no part {unknown[0]!r}", step=known))
         return float(sum(w for name, w in weights.items() if self.parts.get(name) == "right"))
 
+    @property
+    def headline(self) -> str:
+        """The verdict in words; an answer that is right as far as it goes is unfinished rather than wrong."""
+        errors = [f for f in self.findings if f.severity == "error"]
+        if self.verdict == "incorrect" and errors and all(f.cause == "not-attempted" for f in errors):
+            return "right so far, not finished yet"
+        return _HEADLINE[self.verdict]
+
     def __str__(self) -> str:
-        return "\n".join([f"{self.subject}: {_HEADLINE[self.verdict]}", *self._lines()])
+        return "\n".join([f"{self.subject}: {self.headline}", *self._lines()])
 
     def __repr__(self) -> str:
         return str(self)
@@ -111,17 +119,24 @@ class Report:
         )
         rows = [
             f'<p style="margin:0"><strong>{sign} {html.escape(self.subject)}: '
-            f"{html.escape(_HEADLINE[self.verdict])}</strong> {parts}</p>"
+            f"{html.escape(self.headline)}</strong> {parts}</p>"
         ]
         if self.summary and self.ok:
             rows.append(f'<p style="margin:.25em 0 0">{html.escape(self.summary)}</p>')
         rows += [
             f'<pre style="margin:.6em 0 0;padding:0;white-space:pre-wrap;background:none;color:inherit;border:0">'
-            f"{'! ' if f.severity == 'warning' else '✗ '}{html.escape(f.message)}</pre>"
+            f"{_sign(f)} {html.escape(f.message)}</pre>"
             for f in self.findings
         ]
         style = f"border-left:.3em solid {colour};padding:.4em .8em;max-width:60em;overflow-x:auto"
         return f'<div class="handgrad-report" role="status" style="{style}">{"".join(rows)}</div>'
+
+
+def _sign(finding: Finding) -> str:
+    """The mark before a finding: wrong, not attempted, or a warning."""
+    if finding.severity == "warning":
+        return "!"
+    return "–" if finding.cause == "not-attempted" else "✗"
 
 
 _HEADLINE: Mapping[Verdict, str] = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from handgrad import numeric
 from handgrad.probe import call, copy_arguments, items
 
-__all__ = ["Truth", "own_gradient"]
+__all__ = ["Truth", "own_gradient", "slips"]
 
 Array = NDArray[Any]
 Function = Callable[..., Any]
@@ -57,6 +57,12 @@ class Truth:
         """The whole gradient, entry by entry: slow, for saying where a claimed one is wrong."""
         return numeric.vjp(lambda v: self._out(name, v), self.inputs[name], self.dout)
 
+    def slips(self, name: str) -> dict[str, Array]:
+        """The usual slips with the upstream gradient, by cause; none for a loss, which has no upstream."""
+        if not self.dout.ndim:
+            return {}
+        return slips(lambda v: self._out(name, v), self.inputs[name], self.dout)
+
     def _out(self, name: str, value: Array) -> Any:
         # A reference may change a dict it is given, as documented, so each call gets its own.
         arguments = [
@@ -64,6 +70,14 @@ class Truth:
             for n, given in self.inputs.items()
         ]
         return self.reference(*arguments)[0]
+
+
+def slips(f: Function, at: Array, dout: Array) -> dict[str, Array]:
+    """What the usual slips with the upstream gradient return instead of the gradient of <dout, f(at)>, by cause."""
+    wrong = {"ignores-dout": numeric.vjp(f, at, np.ones_like(dout))}
+    if at.shape == dout.shape:
+        wrong["jacobian-not-transposed"] = numeric.directional(f, at, dout).value
+    return wrong
 
 
 def own_gradient(

@@ -111,6 +111,7 @@ def test_not_implemented_is_not_attempted() -> None:
 def test_one_gradient_left_as_none_is_said_and_the_others_are_judged() -> None:
     report = check("affine", backward=lambda d, c: (*affine_backward(d, c)[:2], None))
     assert report.verdict == "incorrect"
+    assert report.headline == "right so far, not finished yet"
     assert report.parts["db"] == "not attempted"
     assert report.points({"dx": 1, "dw": 2, "db": 4}) == 3.0
 

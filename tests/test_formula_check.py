@@ -181,3 +181,17 @@ def test_what_that_function_raises_is_a_finding() -> None:
     assert report.verdict == "error"
     assert "dW: NameError: name 'X' is not defined" in str(report)
     assert report.points({"dW": 1}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("layer", "formula", "expected"),
+    [
+        ("tanh", "dout * (1 - x ** 2)", "input-for-output"),
+        ("tanh", "1 - out ** 2", "ignores-dout"),
+        ("relu", "dout", "no-mask"),
+        ("linear_regression", "2 * X.T @ (X @ theta - y) / N", "doubled"),
+    ],
+)
+def test_a_mistake_of_a_layer_is_recognised_in_a_formula(layer: str, formula: str, expected: str) -> None:
+    wrt = "theta" if layer == "linear_regression" else "x"
+    assert cause(check_formula(formula, wrt, layer=layer)) == expected

@@ -168,3 +168,40 @@ def test_what_that_function_raises_is_a_finding() -> None:
 
 def test_a_function_that_returns_none_is_not_attempted() -> None:
     assert check_gradient(f, {"x": X, "w": W}, lambda: None, dout=DOUT).verdict == "not attempted"
+
+
+@pytest.mark.parametrize("missing", [None, (None, None), [None, None]])
+def test_gradients_that_are_all_none_are_not_attempted_once(missing: Any) -> None:
+    report = check_gradient(f, {"x": X, "w": W}, missing, dout=DOUT)
+    assert (report.verdict, cause(report)) == ("not attempted", "not-attempted")
+
+
+def test_a_jacobian_that_is_not_transposed_is_named() -> None:
+    x, dout = RNG.normal(size=5), RNG.normal(size=5)
+    right = np.cumsum(dout[::-1])[::-1].copy()
+    assert check_gradient(np.cumsum, x, right, dout=dout).ok
+    assert cause(check_gradient(np.cumsum, x, np.cumsum(dout), dout=dout)) == "jacobian-not-transposed"
+
+
+def test_an_upstream_taken_as_ones_is_named() -> None:
+    ones = np.ones_like(DOUT) * (1 - f(X, W) ** 2)
+    report = check_gradient(f, {"x": X, "w": W}, (ones @ W.T, DW), dout=DOUT)
+    assert cause(report) == "ignores-dout"
+
+
+def test_a_scalar_input_takes_a_scalar_gradient() -> None:
+    slope = np.array(0.3)
+    assert check_gradient(lambda a: (a * X).sum(), slope, X.sum()).ok
+    assert not check_gradient(lambda a: (a * X).sum(), slope, X.sum() + 1.0).ok
+
+
+def test_a_dropped_axis_and_one_summed_too_much_are_told_apart() -> None:
+    b = RNG.normal(size=(3, 1))
+    right = DOUT.T.sum(axis=1, keepdims=True)
+    for wrong, expected in (
+        (right[:, 0], "flattened"),
+        (right.sum(), "summed-too-much"),
+        (right.T, "transposed"),
+    ):
+        report = check_gradient(lambda b: W.T @ X.T + b, b, wrong, dout=DOUT.T.copy(), shapes="x: M 1")
+        assert cause(report) == expected, str(report)

@@ -298,7 +298,7 @@ def test_arrays_of_the_shapes_that_a_spec_gives_bind_to_its_sizes(
             "N 1",
             (7,),
             "flattened",
-            "looks flattened: the entries are as many, but not reshaped to (N, 1) = (7, 1)",
+            "looks as if an axis of size 1 was dropped: expected (N, 1) = (7, 1), with it",
         ),
         ("M", (4,), "wrong-shape", None),
         ("D M", (8, 8), "wrong-shape", None),
