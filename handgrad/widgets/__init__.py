@@ -1,0 +1,11 @@
+"""Interactive figures: widgets in JupyterLab, and on a page without a kernel. They need `handgrad[book]`.
+
+A cell that ends in `SigmoidNeuron()` shows the figure; `repr` tells its state, `words()` all that it shows.
+"""
+
+from __future__ import annotations
+
+from handgrad.widgets.base import Figure
+from handgrad.widgets.sigmoid_neuron import SigmoidNeuron
+
+__all__ = ["Figure", "SigmoidNeuron"]
