@@ -5,7 +5,10 @@ A cell that ends in `SigmoidNeuron()` shows the figure; `repr` tells its state, 
 
 from __future__ import annotations
 
+from handgrad.widgets.arrangements import Arrangements
 from handgrad.widgets.base import Figure
+from handgrad.widgets.bias_fanout import BiasFanout
+from handgrad.widgets.relu_kink import ReluKink
 from handgrad.widgets.sigmoid_neuron import SigmoidNeuron
 
-__all__ = ["Figure", "SigmoidNeuron"]
+__all__ = ["Arrangements", "BiasFanout", "Figure", "ReluKink", "SigmoidNeuron"]

@@ -20,13 +20,15 @@ const compute = ({ w0, x0, w1, x1, w2 }) => {
   return { value, gradient };
 };
 
+// In the picture there is room for six characters.
+const brief = (v) => (short(v).includes("e") ? v.toExponential(0).replace("e+", "e").replaceAll("-", "−") : short(v));
 const half = (n) => (INPUTS.includes(n) ? 18 : 19);
 
 const sketch = (value, gradient, wide, moved) => {
   const at = (n) => NODES[n][wide ? 1 : 2], parts = [], after = new Set([moved]);
   for (const [from, to] of EDGES) if (after.has(from)) after.add(to);
   const label = (n, x, y) => [
-    text(x, y - 6, short(value[n]), { as: "value" }), text(x, y + 16, short(gradient[n]), { as: "gradient" }),
+    text(x, y - 6, brief(value[n]), { as: "value" }), text(x, y + 16, brief(gradient[n]), { as: "gradient" }),
     path(`M${x - 23 * Math.min(1, Math.abs(gradient[n]))} ${y + 22} h${46 * Math.min(1, Math.abs(gradient[n]))}`,
       { as: "gradient", width: 3, alpha: 0.65 }),
   ];
