@@ -1,0 +1,207 @@
+"""The exercises of the chapter on graphs: a wrong answer gets the diagnosis that the reader is promised.
+
+Answers are put in the place of the stubs and judged by the chapter's own check cells.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handgrad.homework import notebooks
+
+CHAPTER = Path(__file__).resolve().parents[1] / "book" / "01_graphs.ipynb"
+CELLS = {c.id: c.source for c in notebooks.read(CHAPTER).cells if c.cell_type == "code"}
+# What the check cells use: the imports, the functions of the text, the engine, the judges.
+NEEDED = (
+    "setup",
+    "useless-nudge",
+    "question-nudge",
+    "picture-question",
+    "neuron-figure",
+    "judge",
+    "overwrite",
+    "schedule-picture",
+    "schedule-orders",
+    "engine",
+    "engine-shared",
+    "engine-more",
+    "choices",
+)
+
+
+@pytest.fixture(scope="module")
+def chapter() -> dict[str, Any]:
+    """The names that the chapter defines before its exercises."""
+    names: dict[str, Any] = dict.fromkeys(("my_questions", "my_products", "my_gradients", "my_orders"))
+    for ident in NEEDED:
+        run(ident, names)
+    return names
+
+
+def run(ident: str, names: dict[str, Any]) -> str:
+    """Run one cell; what it prints and what its last line shows, as text."""
+    tree = ast.parse(CELLS[ident])
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(tree, ident, "exec"), names)
+        shown = eval(compile(ast.Expression(last.value), ident, "eval"), names) if last else None
+    return printed.getvalue() + ("" if shown is None else str(shown))
+
+
+def judged(chapter: dict[str, Any], exercise: str, answer: str) -> str:
+    """What the check cell of an exercise says to an answer."""
+    names = dict(chapter)
+    if f"ex-{exercise}-code" in CELLS:
+        run(f"ex-{exercise}-code", names)
+    run(f"ex-{exercise}-stub", names)
+    exec(answer, names)
+    return run(f"ex-{exercise}-check", names)
+
+
+def numbers(da: float, db: float, dc: float) -> str:
+    return f"by_hand_da, by_hand_db, by_hand_dc = {da}, {db}, {dc}"
+
+
+def divide(body: str) -> str:
+    return f"def divide_backward(dg, f1, f2):\n    return {body}"
+
+
+def neuron(
+    dw: str = "x * ds", dx: str = "w * ds", db: str = "ds", dt: str = "-e", e: str = "2 * (y - t)"
+) -> str:
+    return (
+        "def squared_neuron_backward(w, x, b, t):\n    y = 1 / (1 + np.exp(-(w * x + b)))\n"
+        f"    e = {e}\n    ds = y * (1 - y) * e\n    return {dw}, {dx}, {db}, {dt}"
+    )
+
+
+def tanh(body: str) -> str:
+    return f"def tanh_block(f):\n    g = np.tanh(f.value)\n    return {body}"
+
+
+def walk(order: str, line: str) -> str:
+    body = "    last.grad = 1.0\n    for g in {}:\n        for f, local in g.inputs:\n            {}\n"
+    return "def mended_backward(last):\n" + body.format(order, line)
+
+
+def two(du: str = "x * s1", dv: str = "x * s2", dx: str = "u * s1 + v * s2", up: str = "h2, h1") -> str:
+    return (
+        "def two_neurons_backward(u, v, x):\n    h1, h2 = 1 / (1 + np.exp(-u * x)), 1 / (1 + np.exp(-v * x))\n"
+        f"    d1, d2 = {up}\n    s1, s2 = h1 * (1 - h1) * d1, h2 * (1 - h2) * d2\n    return {du}, {dv}, {dx}"
+    )
+
+
+# exercise, answer, what the check must say
+WRONG = {
+    "the product alone": (
+        "by-hand",
+        numbers(-3, 2, 0),
+        "what block 1 (×) alone hands back; a is used 2 times",
+    ),
+    "the maximum alone": (
+        "by-hand",
+        numbers(1, 2, 0),
+        "what block 2 (max) alone hands back; a is used 2 times",
+    ),
+    "not swapped": ("by-hand", numbers(3, -3, 0), "a product handed its input that input's own value"),
+    "a share for the smaller": ("by-hand", numbers(-2, 2, 1), "✓ da, ✓ db, ✗ dc"),
+    "two numbers": ("by-hand", "by_hand_da, by_hand_db = -2, 2", "not attempted"),
+    "the large input": ("gates", "true_statements = 'ABDE'", "A: the product swaps"),
+    "the minus": ("gates", "true_statements = 'bcde'", "C: one of the two local gradients is -1"),
+    "above and below": ("gates", "true_statements = 'BDEF'", "F: below an arrow stands a gradient"),
+    "no router": ("gates", "true_statements = 'BE'", "D: which input decides the minimum?"),
+    "not letters": ("gates", "true_statements = ['B']", "incorrect: write letters, such as 'AC'"),
+    "no such letter": ("gates", "true_statements = 'BDEX'", "read the question once more"),
+    "one order": ("order", "right_orders = 'A'", "B: do blocks 2 and 3 wait for each other?"),
+    "too early": ("order", "right_orders = 'ABC'", "C: block 1 waits for both users of s"),
+    "forwards": ("order", "right_orders = 'D'", "D: that is the forward order"),
+    "before the end": ("order", "right_orders = 'ABF'", "F: what stands below q"),
+    "no sign": ("divide", divide("dg / f2, dg * f1 / f2**2"), "df2 with the wrong sign"),
+    "local alone": ("divide", divide("1 / f2, -f1 / f2**2"), "that is the local gradient alone"),
+    "passed on": ("divide", divide("dg, -dg * f1 / f2**2"), "was passed on unchanged"),
+    "no square": ("divide", divide("dg / f2, -dg * f1 / f2"), "no known mistake fits"),
+    "other way round": (
+        "divide",
+        divide("-dg * f1 / f2**2, dg / f2"),
+        "returned (df2, df1), expected (df1, df2)",
+    ),
+    "one of two": ("divide", divide("dg / f2"), "1 gradients for 2 inputs"),
+    "raises": ("divide", divide("dg / f3"), "NameError: name 'f3' is not defined"),
+    "first use": ("swish", "formula_swish = 'dy * sigmoid(x)'", "incorrect"),
+    "second use": ("swish", "formula_swish = 'dy * x * sigmoid(x) * (1 - sigmoid(x))'", "incorrect"),
+    "a name not given": ("swish", "formula_swish = 'dout * sigmoid(x)'", "dout cannot be used here"),
+    "no two of the square": ("neuron", neuron(e="y - t"), "looks like half of dw"),
+    "no minus": ("neuron", neuron(dt="e"), "what stands below block 4 (−) was passed on unchanged"),
+    "own value": ("neuron", neuron(dw="w * ds", dx="x * ds"), "returned (dx, dw, db, dt)"),
+    "own value once": ("neuron", neuron(dw="w * ds"), "a product handed its input that input's own value"),
+    "bias from the product": ("neuron", neuron(dw="ds"), "below block 1 (×) was passed on unchanged"),
+    "no sigmoid": ("neuron", neuron(dw="x * e", dx="w * e", db="e"), "✗ dw, ✗ dx, ✗ db, ✓ dt"),
+    "no input": ("tanh", tanh("Scalar(g)"), "nothing came back to u"),
+    "no square of tanh": ("tanh", tanh("Scalar(g, [(f, 1 - g)])"), "no known mistake fits"),
+    "of the input": ("tanh", tanh("Scalar(g, [(f, 1 - f.value**2)])"), "✗ du, ✗ dv"),
+    "no block": ("tanh", tanh("g"), "TypeError: tanh_block returned a float64, not a Scalar"),
+    "overwrites": ("mistake", walk("reversed(tape)", "f.grad = local * g.grad"), "incorrect"),
+    "evaluation order": ("mistake", walk("tape", "f.grad += local * g.grad"), "incorrect"),
+    "upstream alone": ("mistake", walk("reversed(tape)", "f.grad += g.grad"), "incorrect"),
+    "the mistake itself": ("mistake", "mended_backward = following_backward", "✗ da, ✗ db, ✓ dc"),
+    "one path": ("two", two(dx="u * s1"), "block 1 (×) alone hands back; x is used 2 times"),
+    "the other path": ("two", two(dx="v * s2"), "block 3 (×) alone hands back; x is used 2 times"),
+    "products not swapped": ("two", two(du="u * s1", dv="v * s2"), "that input's own value"),
+    "x not swapped": ("two", two(dx="x * s1 + x * s2"), "that input's own value"),
+    "last product not swapped": ("two", two(up="h1, h2"), "✗ du, ✗ dv, ✗ dx"),
+    "product left out": ("two", two(du="s1"), "below block 1 (×) was passed on unchanged"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_answer_is_refused_in_the_words_that_fit(chapter: dict[str, Any], name: str) -> None:
+    exercise, answer, said = WRONG[name]
+    text = judged(chapter, exercise, answer)
+    assert said in text
+    assert any(refusal in text for refusal in ("incorrect", "could not be judged", "not attempted"))
+    assert not text.splitlines()[0].endswith(": correct")
+
+
+RIGHT = {
+    "by-hand": numbers(-2, 2, 0),
+    "gates": "true_statements = 'edb'",
+    "order": "right_orders = 'BA'",
+    "divide": divide("np.divide(dg, f2), -(f1 / f2) * (dg / f2)"),
+    "swish": "formula_swish = 'dy * (sigmoid(x) + x * sigmoid(x) - x * sigmoid(x)**2)'",
+    "neuron": neuron(e="(y - t) + (y - t)"),
+    "tanh": tanh("Scalar(g, ((f, 1 / np.cosh(f.value) ** 2),))"),
+    "mistake": walk("tape[::-1]", "f.grad = f.grad + g.grad * local"),
+    "two": two(dx="sum([u * s1, v * s2])"),
+}
+
+
+@pytest.mark.parametrize("exercise", RIGHT)
+def test_a_right_answer_in_another_style_is_accepted(chapter: dict[str, Any], exercise: str) -> None:
+    text = judged(chapter, exercise, RIGHT[exercise])
+    assert "correct" in text
+    for refusal in ("incorrect", "could not be judged", "not attempted", "warning"):
+        assert refusal not in text
+
+
+def test_every_exercise_is_tried_with_right_and_wrong_answers() -> None:
+    exercises = {ident[3:-5] for ident in CELLS if ident.startswith("ex-") and ident.endswith("-stub")}
+    assert set(RIGHT) == exercises
+    assert {row[0] for row in WRONG.values()} == exercises
+
+
+def test_the_overwriting_backward_of_the_text_is_refused_by_name(chapter: dict[str, Any]) -> None:
+    names = dict(chapter)
+    refused = run("overwrite-check", names)
+    assert "that is what block 2 (max) alone hands back; b is used 2 times" in refused
+    assert run("adding-check", names).startswith("check_gradient: correct")
+
+
+def test_a_second_backward_pass_starts_from_zero(chapter: dict[str, Any]) -> None:
+    engine, again, trace = (line.split(":")[1] for line in run("engine-shared", dict(chapter)).splitlines())
+    assert engine.split() == again.split() == trace.split()
