@@ -7,7 +7,7 @@ Nodes are small and frozen, and equal if they say the same, wherever they stood 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "Transpose",
     "Unary",
     "fault",
+    "short",
     "value",
 ]
 
@@ -71,6 +72,10 @@ class Expr:
     def children(self) -> tuple[Expr, ...]:
         """The operands, from left to right."""
         return ()
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        """The same node on other operands, as many as it has."""
+        return self
 
     def walk(self) -> Iterator[Expr]:
         """Every node, operands before what is made of them."""
@@ -166,6 +171,9 @@ class Unary(Expr):
     def children(self) -> tuple[Expr, ...]:
         return (self.operand,)
 
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, operand=children[0])
+
     def __str__(self) -> str:
         return f"-{self.operand._inside(self._level)}"
 
@@ -182,23 +190,33 @@ class Unary(Expr):
 
 @dataclass(frozen=True)
 class Transpose(Expr):
-    """`.T`: the axes backwards; a vector stays as it is, as in NumPy."""
+    """`.T`: the axes backwards; a vector stays as it is, as in NumPy. `.mT`: the last two change places."""
 
     operand: Expr
+    last_two: bool = False
 
     @property
     def children(self) -> tuple[Expr, ...]:
         return (self.operand,)
 
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, operand=children[0])
+
     def __str__(self) -> str:
         bare = self.operand._inside(_ATOM)
-        return f"({bare}).T" if isinstance(self.operand, Number) and self.operand.value >= 0 else f"{bare}.T"
+        mark = "mT" if self.last_two else "T"
+        number = isinstance(self.operand, Number) and self.operand.value >= 0
+        return f"({bare}).{mark}" if number else f"{bare}.{mark}"
 
     def _infer(self, types: Types, of: list[Tokens]) -> Tokens:
-        return of[0][::-1]
+        if not self.last_two:
+            return of[0][::-1]
+        if len(of[0]) < 2 or REST in of[0][-2:]:
+            raise fault(self.source, f".mT needs two axes, and {short(self.operand)} is {letters(of[0])}")
+        return (*of[0][:-2], of[0][-1], of[0][-2])
 
     def _numbers(self, types: Types | None, of: list[Array]) -> Any:
-        return np.transpose(of[0])
+        return np.swapaxes(of[0], -1, -2) if self.last_two else np.transpose(of[0])
 
 
 @dataclass(frozen=True)
@@ -212,6 +230,9 @@ class Binary(Expr):
     @property
     def children(self) -> tuple[Expr, ...]:
         return (self.left, self.right)
+
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, left=children[0], right=children[1])
 
     def __str__(self) -> str:
         left, right = self._level, self._level + 1
@@ -237,8 +258,8 @@ class Binary(Expr):
             lost = any(_multiplies(a, b) for a, b in turned) or (not turned and left == right[::-1])
             raise fault(
                 self.source,
-                f"the shapes do not fit in {_short(self)}",
-                f"{_short(self.left)} is {letters(left)}, {_short(self.right)} is {letters(right)}: {misfit}",
+                f"the shapes do not fit in {short(self)}",
+                f"{short(self.left)} is {letters(left)}, {short(self.right)} is {letters(right)}: {misfit}",
                 cause="a transpose is missing, or one too many" if lost else None,
             ) from None
 
@@ -248,7 +269,7 @@ class Binary(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
-    """A function: entry by entry (`exp(x)`), or `outer(a, b)` of two vectors."""
+    """A function: entry by entry (`exp(x)`, `maximum(a, b)`), or `outer(a, b)` of two vectors."""
 
     function: str
     arguments: tuple[Expr, ...]
@@ -257,17 +278,28 @@ class Call(Expr):
     def children(self) -> tuple[Expr, ...]:
         return self.arguments
 
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, arguments=children)
+
     def __str__(self) -> str:
         return f"{self.function}({', '.join(map(str, self.arguments))})"
 
     def _infer(self, types: Types, of: list[Tokens]) -> Tokens:
         if self.function != "outer":
-            return of[0]
+            return of[0] if len(of) == 1 else self._meet(of)
         for argument, tokens in zip(self.arguments, of, strict=True):
             if len(tokens) != 1 or REST in tokens:
-                what = f"outer needs vectors, and {_short(argument)} is {letters(tokens)}"
+                what = f"outer needs vectors, and {short(argument)} is {letters(tokens)}"
                 raise fault(argument.source, what)
         return of[0] + of[1]
+
+    def _meet(self, of: list[Tokens]) -> Tokens:
+        try:
+            return broadcast(of[0], of[1])
+        except ShapeError as misfit:
+            a, b = self.arguments
+            detail = f"{short(a)} is {letters(of[0])}, {short(b)} is {letters(of[1])}: {misfit}"
+            raise fault(self.source, f"the shapes do not fit in {short(self)}", detail) from None
 
     def _numbers(self, types: Types | None, of: list[Array]) -> Any:
         return OPERATIONS[self.function].numbers(*of)
@@ -275,7 +307,10 @@ class Call(Expr):
 
 @dataclass(frozen=True)
 class Reduce(Expr):
-    """`sum`, `mean` or `max` over axes, by name or number; over all of them where `axes` is None."""
+    """`sum`, `mean`, `max`, … over axes, by name or number; over all of them where `axes` is None.
+
+    `softmax` divides by a sum over the axes and keeps them all.
+    """
 
     function: str
     operand: Expr
@@ -286,6 +321,9 @@ class Reduce(Expr):
     def children(self) -> tuple[Expr, ...]:
         return (self.operand,)
 
+    def rebuild(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, operand=children[0])
+
     def __str__(self) -> str:
         text = str(self.operand)
         if self.axes is not None:
@@ -295,6 +333,11 @@ class Reduce(Expr):
 
     def _infer(self, types: Types, of: list[Tokens]) -> Tokens:
         gone = self.positions(of[0])
+        if OPERATIONS[self.function].kind == "along":
+            if self.axes is None and len(of[0]) > 1:
+                what = f"{self.function} of {letters(of[0])} runs along which axis?"
+                raise fault(self.source, what, step=f"write {self.function}(a, axis={of[0][-1]})")
+            return of[0]
         if self.keepdims:
             return tuple(1 if i in gone else t for i, t in enumerate(of[0]))
         return tuple(t for i, t in enumerate(of[0]) if i not in gone)
@@ -317,8 +360,8 @@ class Reduce(Expr):
                 step = None
                 if self.function == "max" and not tokens:
                     step = "max runs over an axis; for the larger of 0 and x, entry by entry, write relu(x)"
-                what = f"{self.function} over axis {axis} of {_short(self.operand)}, and {axis} {problem}"
-                raise fault(self.source, what, f"{_short(self.operand)} is {letters(tokens)}", step=step)
+                what = f"{self.function} over axis {axis} of {short(self.operand)}, and {axis} {problem}"
+                raise fault(self.source, what, f"{short(self.operand)} is {letters(tokens)}", step=step)
             found.append(at[0])
         return tuple(found)
 
@@ -343,7 +386,8 @@ def _multiplies(left: Tokens, right: Tokens) -> bool:
     return True
 
 
-def _short(expr: Expr) -> str:
+def short(expr: Expr) -> str:
+    """The formula as messages show it, cut at 60 characters."""
     text = str(expr)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -361,8 +405,8 @@ def value(expr: Expr, arrays: Mapping[str, Any], sizes: Mapping[str, Any], types
     except (ValueError, IndexError, TypeError) as error:
         if isinstance(error, FormulaError):
             raise
-        shapes = ", ".join(f"{_short(c)} has {np.shape(v)}" for c, v in zip(expr.children, of, strict=True))
-        raise fault(expr.source, f"the shapes do not fit in {_short(expr)}", shapes) from error
+        shapes = ", ".join(f"{short(c)} has {np.shape(v)}" for c, v in zip(expr.children, of, strict=True))
+        raise fault(expr.source, f"the shapes do not fit in {short(expr)}", shapes) from error
 
 
 def _lookup(name: Name, arrays: Mapping[str, Any], sizes: Mapping[str, Any]) -> Array:

@@ -1,9 +1,11 @@
 """The one reader of formulas: `X.T @ G`, `sum(dout, axis=N)`, `S = X @ W + b`.
 
 Text is parsed by `ast` against a whitelist and never evaluated as Python. The language: names and numbers;
-`+ - * / ** @`, comparisons (1 or 0) and minus; `.T`; `sum mean max` over an axis, by name or number, as
-`sum(e, axis=N)` or `e.sum(axis=N, keepdims=True)`; `exp log sqrt abs tanh sigmoid relu`, entry by entry;
-`outer(a, b)` of two vectors. `np.` may stand before a function. An axis name is also a number, its size.
+`+ - * / ** @`, comparisons (1 or 0) and minus; `.T` and `.mT`; `sum mean max var logsumexp` over an axis, by
+name or number, as `sum(e, axis=N)` or `e.sum(axis=N, keepdims=True)`, and `softmax(e, axis=C)`; `exp log sqrt
+abs tanh sigmoid relu softplus gelu sin cos` and `maximum minimum`, entry by entry; `outer(a, b)` of two vectors;
+`r[:, None]`, `S[arange(N), y]`, `onehot(y, C)`, `broadcast_to`, `reshape(x, (N, D))`, `transpose(x, (D, N))`.
+`np.` may stand before a function. An axis name is also a number, its size.
 """
 
 from __future__ import annotations
@@ -11,12 +13,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from inspect import cleandoc
-from typing import Any
 
-from handgrad.axes import Token, Tokens
+from handgrad.assignments import Assignment, evaluate_program, infer_program
+from handgrad.axes import Token
 from handgrad.errors import FormulaError, layout, nearest
 from handgrad.expressions import (
     Binary,
@@ -30,19 +30,26 @@ from handgrad.expressions import (
     Unary,
     fault,
 )
-from handgrad.operations import OPERATIONS, Array, Operation
+from handgrad.operations import OPERATIONS, Operation
+from handgrad.placement import ALL, NEW, Arange, Index, OneHot, Permute, Reshape, Spread
 
 __all__ = [
     "OPERATIONS",
+    "Arange",
     "Assignment",
     "Binary",
     "Call",
     "Expr",
+    "Index",
     "Name",
     "Number",
+    "OneHot",
     "Operation",
+    "Permute",
     "Reduce",
+    "Reshape",
     "Source",
+    "Spread",
     "Transpose",
     "Unary",
     "evaluate_program",
@@ -76,27 +83,12 @@ _SAY_INSTEAD = {
     "square": "write a ** 2",
     "power": "write a ** b",
     "transpose": "write a.T",
-    "maximum": "for the larger of 0 and a, write relu(a)",
     "where": "write a product with a comparison: dout * (x > 0)",
-    "reshape": "name the axes so that no reshape is needed",
     "BitXor": "write ** for a power",
     "FloorDiv": "write / to divide",
     "UAdd": "leave the plus out",
-    "Subscript": "entries are not picked out; sum over an axis, or multiply by a comparison",
     "Eq": "= is not part of a formula; give its right-hand side alone",
 }
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One line of a program: `target = expr`."""
-
-    target: str
-    expr: Expr
-    source: Source | None = field(default=None, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.target} = {self.expr}"
 
 
 def parse(text: str) -> Expr:
@@ -145,30 +137,6 @@ def parse_program(text: str) -> list[Assignment]:
             layout("formula", "expected an assignment, got nothing", step="write S = X @ W + b")
         )
     return program
-
-
-def infer_program(program: Sequence[Assignment], types: Mapping[str, Tokens]) -> dict[str, Tokens]:
-    """The axes of every array, those given and those assigned. Raises FormulaError."""
-    known = dict(types)
-    for line in program:
-        if line.target in known:
-            raise fault(line.source, f"{line.target} is assigned, and given as an input too")
-        known[line.target] = line.expr.infer(known)
-    return known
-
-
-def evaluate_program(
-    program: Sequence[Assignment],
-    arrays: Mapping[str, Any],
-    sizes: Mapping[str, Any] | None = None,
-    types: Mapping[str, Tokens] | None = None,
-) -> dict[str, Array]:
-    """The value of every target, in order; arguments as in `Expr.evaluate`. Raises FormulaError."""
-    known = infer_program(program, types) if types is not None else None
-    values: dict[str, Array] = {}
-    for line in program:
-        values[line.target] = line.expr.evaluate({**arrays, **values}, sizes, known)
-    return values
 
 
 def _tree(text: str, mode: str, longest: int) -> tuple[ast.AST, list[str]]:
@@ -241,11 +209,13 @@ class _Converter:
                 raise self.refuse(node, "two comparisons in a row", "write one, in parentheses")
             return self.infix(node, node.ops[0], node.left, node.comparators[0], deeper)
         if isinstance(node, ast.Attribute):
-            if node.attr != "T":
+            if node.attr not in {"T", "mT"}:
                 raise self.refuse(
                     node, f".{node.attr} has no meaning here", _SAY_INSTEAD.get(node.attr, "known: .T")
                 )
-            return Transpose(self.expr(node.value, deeper), source=at)
+            return Transpose(self.expr(node.value, deeper), node.attr == "mT", source=at)
+        if isinstance(node, ast.Subscript):
+            return self.index(node, deeper)
         if isinstance(node, ast.Call):
             return self.call(node, deeper)
         raise self.refuse(node, "this is not part of a formula", _SAY_INSTEAD.get(type(node).__name__))
@@ -286,17 +256,24 @@ class _Converter:
             name = function.attr
             numpy = isinstance(function.value, ast.Name) and function.value.id in {"np", "numpy"}
             if not numpy:
-                if name in OPERATIONS and OPERATIONS[name].kind != "reduction":
+                if name == "transpose" and not given:
+                    raise self.refuse(node, "no order of axes is given", "write a.T or a.transpose(D, N)")
+                if name in OPERATIONS and not (
+                    OPERATIONS[name].kind in {"reduction", "along"} or name in {"reshape", "transpose"}
+                ):
                     raise self.refuse(node, f".{name}() is not part of a formula", f"write {name}(…)")
                 given.insert(0, function.value)
         else:
             raise self.refuse(node, "only a named function can be called")
-        known = [row.symbol for row in OPERATIONS.values() if row.kind in {"function", "reduction", "outer"}]
+        kinds = {"function", "pair", "reduction", "along", "outer", "axes"}
+        known = [row.symbol for row in OPERATIONS.values() if row.kind in kinds]
         if name not in known:
             raise self.refuse(node, f"no function {name!r}", _SAY_INSTEAD.get(name) or nearest(name, known))
-        if OPERATIONS[name].kind == "reduction":
+        if OPERATIONS[name].kind in {"reduction", "along"}:
             return self.reduce(name, node, given, depth)
-        wanted = 2 if name == "outer" else 1
+        if OPERATIONS[name].kind == "axes":
+            return self.placed(name, node, given, depth)
+        wanted = 1 if OPERATIONS[name].kind == "function" else 2
         if len(given) != wanted or node.keywords:
             what = f"{name} takes {wanted} argument{'s' if wanted > 1 else ''}"
             raise self.refuse(node, f"{what}, got {len(given) + len(node.keywords)}")
@@ -311,12 +288,61 @@ class _Converter:
             options[keyword.arg] = keyword.value
         if not 1 <= len(given) <= 3:
             raise self.refuse(node, f"{name} got {len(given)} arguments", usage)
+        if OPERATIONS[name].kind == "along" and "keepdims" in options:
+            raise self.refuse(node, f"{name} keeps all its axes", f"write {name}(a, axis=C)")
         keep = options.get("keepdims")
         if keep is not None and not (isinstance(keep, ast.Constant) and isinstance(keep.value, bool)):
             raise self.refuse(keep, "keepdims must be True or False", usage)
         axes = self.axes(options["axis"], usage) if "axis" in options else None
         keepdims = isinstance(keep, ast.Constant) and keep.value is True
         return Reduce(name, self.expr(given[0], depth), axes, keepdims, source=self.source(node))
+
+    def index(self, node: ast.Subscript, depth: int) -> Expr:
+        usage = "write S[arange(N), y] to pick by labels, or r[:, None] for a new axis"
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        items: list[str | Expr] = []
+        for part in parts:
+            whole = isinstance(part, ast.Slice) and part.lower is part.upper is part.step is None
+            if whole:
+                items.append(ALL)
+            elif isinstance(part, ast.Constant) and part.value in (None, Ellipsis):
+                items.append(NEW if part.value is None else "...")
+            elif isinstance(part, ast.Name | ast.Call) and isinstance(
+                item := self.expr(part, depth), Name | Arange
+            ):
+                items.append(item)
+            else:
+                raise self.refuse(part, "this index has no meaning here", usage)
+        return Index(self.expr(node.value, depth), tuple(items), source=self.source(node))
+
+    def placed(self, name: str, node: ast.Call, given: list[ast.expr], depth: int) -> Expr:
+        at = self.source(node)
+        usage = {
+            "arange": "arange(N)",
+            "onehot": "onehot(y, C)",
+            "broadcast_to": "broadcast_to(r, (N, C))",
+        }.get(name, f"{name}(x, (N, D))")
+        usage = f"write {usage}"
+        if len(given) < (1 if name == "arange" else 2) or node.keywords:
+            raise self.refuse(node, f"{name} got {len(given)} arguments", usage)
+        axes = list(given[1:] if name != "arange" else given)
+        if len(axes) == 1 and isinstance(axes[0], ast.Tuple):
+            axes = list(axes[0].elts)
+        if name in {"arange", "onehot"} and len(axes) != 1:
+            raise self.refuse(node, f"{name} takes one axis", usage)
+        if name == "transpose":
+            order = self.axes(ast.copy_location(ast.Tuple(axes), node), usage) or ()
+            return Permute(self.expr(given[0], depth), order, source=at)
+        sizes = tuple(self.expr(axis, depth) for axis in axes)
+        for axis, size in zip(axes, sizes, strict=True):
+            if not (isinstance(size, Name) or (isinstance(size, Number) and type(size.value) is int)):
+                raise self.refuse(axis, "an axis is a name such as N, or a number", usage)
+        if name == "arange":
+            return Arange(sizes[0], source=at)
+        operand = self.expr(given[0], depth)
+        if name == "onehot":
+            return OneHot(operand, sizes[0], source=at)
+        return (Reshape if name == "reshape" else Spread)(operand, sizes, source=at)
 
     def axes(self, node: ast.expr, usage: str) -> tuple[Token, ...] | None:
         if isinstance(node, ast.Constant) and node.value is None:

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 __all__ = ["OPERATIONS", "Array", "Operation"]
 
 Array = NDArray[Any]
-Kind = Literal["product", "outer", "elementwise", "compare", "unary", "function", "reduction"]
+Kind = Literal[
+    "product", "outer", "elementwise", "compare", "unary", "function", "pair", "reduction", "along", "axes"
+]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,24 @@ def _sigmoid(a: Array) -> Array:
     return np.asarray(np.where(below, small, 1.0) / (1.0 + small))
 
 
+def _softplus(a: Array) -> Array:
+    # log(1 + exp(a)) as max(a, 0) + log(1 + exp(-|a|))
+    above = np.where(np.real(a) > 0, a, 0.0)
+    return np.asarray(above + np.log1p(np.exp(a - 2 * above)))
+
+
+def _gelu(a: Array) -> Array:
+    return np.asarray(0.5 * a * (1.0 + np.tanh(0.7978845608028654 * (a + 0.044715 * a**3))))  # sqrt(2 / pi)
+
+
+def _larger(a: Array, b: Array) -> Array:
+    return np.asarray(np.where(np.real(a) >= np.real(b), a, b))
+
+
+def _smaller(a: Array, b: Array) -> Array:
+    return np.asarray(np.where(np.real(a) <= np.real(b), a, b))
+
+
 def _max(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     if not np.iscomplexobj(a):
         return np.asarray(np.max(a, axis=axes, keepdims=keepdims))
@@ -89,6 +109,32 @@ def _sum(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
 
 def _mean(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
     return np.asarray(np.mean(a, axis=axes, keepdims=keepdims))
+
+
+def _var(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    # not np.var, which takes |a|^2 of complex numbers
+    centred = a - np.mean(a, axis=axes, keepdims=True)
+    return np.asarray(np.mean(centred * centred, axis=axes, keepdims=keepdims))
+
+
+def _shifted(a: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
+    top = np.max(np.real(a), axis=axes, keepdims=True)
+    return np.exp(a - top), top
+
+
+def _softmax(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    e, _ = _shifted(a, axes)
+    return np.asarray(e / np.sum(e, axis=axes, keepdims=True))
+
+
+def _logsumexp(a: Array, axes: tuple[int, ...], keepdims: bool) -> Array:
+    e, top = _shifted(a, axes)
+    value = np.log(np.sum(e, axis=axes, keepdims=True)) + top
+    return np.asarray(value if keepdims else np.squeeze(value, axis=axes))
+
+
+def _one_hot(labels: Array, count: Any) -> Array:
+    return np.asarray(np.real(labels)[..., None] == np.arange(int(np.real(count))), dtype=float)
 
 
 def _by_real(compare: Callable[..., Any]) -> Callable[..., Array]:
@@ -117,8 +163,24 @@ OPERATIONS: dict[str, Operation] = {
         Operation("tanh", "function", 6, np.tanh, "hyperbolic tangent"),
         Operation("sigmoid", "function", 6, _sigmoid, "1 / (1 + exp(-a)), without overflow"),
         Operation("relu", "function", 6, _relu, "a where a > 0, else 0; derivative 0 at 0"),
+        Operation("softplus", "function", 6, _softplus, "log(1 + exp(a)), without overflow"),
+        Operation(
+            "gelu", "function", 6, _gelu, "a/2 (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3))), the tanh form"
+        ),
+        Operation("sin", "function", 6, np.sin, "sine"),
+        Operation("cos", "function", 6, np.cos, "cosine"),
+        Operation("maximum", "pair", 6, _larger, "the larger of a and b, entry by entry; a at a tie"),
+        Operation("minimum", "pair", 6, _smaller, "the smaller of a and b, entry by entry; a at a tie"),
         Operation("sum", "reduction", 6, _sum, "sum over axes"),
         Operation("mean", "reduction", 6, _mean, "mean over axes"),
         Operation("max", "reduction", 6, _max, "largest over axes; the first of a tie"),
+        Operation("var", "reduction", 6, _var, "mean of squared distances from the mean, over axes"),
+        Operation("logsumexp", "reduction", 6, _logsumexp, "log of the sum of exponentials over axes"),
+        Operation("softmax", "along", 6, _softmax, "exp(a) over its sum along axes, without overflow"),
+        Operation("arange", "axes", 6, lambda n: np.arange(int(np.real(n))), "0, 1, …, N - 1"),
+        Operation("onehot", "axes", 6, _one_hot, "1 in the column of each row's label, else 0"),
+        Operation("reshape", "axes", 6, np.reshape, "the same entries, row by row, in other axes"),
+        Operation("transpose", "axes", 6, np.transpose, "the axes in another order"),
+        Operation("broadcast_to", "axes", 6, np.broadcast_to, "copies along new axes"),
     )
 }

@@ -1,0 +1,310 @@
+"""The laws by which terms get shorter. None of them knows a layer; each is proved in the tests.
+
+Terms are in normal form already (`handgrad.derive.terms`): products are multiplied out, powers collected, one-hot
+factors used up, constants taken out of sums. On top of that:
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from handgrad.axes import Tokens
+from handgrad.derive.frame import Frame
+from handgrad.derive.terms import (
+    Factor,
+    Idx,
+    Term,
+    TooLarge,
+    collected,
+    cost,
+    merge,
+    multiply,
+    plain_of,
+)
+from handgrad.expressions import Expr, Name, Reduce
+
+__all__ = ["LAWS", "Definition", "Law", "Rewriter"]
+
+_MOST_ROUNDS = 60
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A value by its name: name[idx] is the sum of the terms."""
+
+    name: str
+    tokens: Tokens
+    idx: tuple[Idx, ...]
+    terms: tuple[Term, ...]
+    expr: Expr
+    own: bool
+
+
+class Rewriter:
+    """Applies the laws to terms until none makes them shorter."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.definitions: list[Definition] = []
+        self.depth = 0
+
+    def define(self, name: str, tokens: Tokens, expr: Expr, own: bool) -> None:
+        """Let a name stand for an expression where that is shorter; own: the name is the writer's."""
+        idx = self.frame.open(tokens)
+        try:
+            terms = self.normal(self.frame.read(expr, idx))
+        except TooLarge:
+            return
+        self.definitions.append(Definition(name, tokens, idx, tuple(terms), expr, own))
+
+    def normal(self, terms: list[Term]) -> list[Term]:
+        """Each term in normal form, and like terms added up."""
+        return merge(t for term in terms if (t := self.frame.normal(term)) is not None)
+
+    def shortest(self, terms: list[Term]) -> list[Term]:
+        """The terms after all the laws. Raises TooLarge."""
+        terms = self.normal(terms)
+        for _ in range(_MOST_ROUNDS):
+            for law in LAWS:
+                found = law.apply(self, terms)
+                if found is not None and cost(found) < cost(terms):
+                    terms = found
+                    break
+            else:
+                return terms
+        return terms
+
+    def definition(self, name: Expr) -> Definition | None:
+        """How a name is defined, if it is."""
+        if not isinstance(name, Name):
+            return None
+        return next((d for d in self.definitions if d.name == name.id), None)
+
+    def instance(self, found: Definition, idx: tuple[Idx, ...]) -> list[Term] | None:
+        """The terms of a definition at other indices; None where a label would be read at a label."""
+        rename = {i: j for i, j in zip(found.idx, idx, strict=True) if isinstance(i, str)}
+        out = []
+        for t in self.frame.apart(found.terms):
+            factors = {(e, tuple(_put(i, rename) for i in places)): p for (e, places), p in t.factors.items()}
+            if any(isinstance(i, tuple) and isinstance(i[1], tuple) for _, places in factors for i in places):
+                return None
+            out.append(Term(t.number, factors, t.sums))
+        return out
+
+    def unfolded(self, term: Term, factor: Factor) -> list[Term] | None:
+        """The term with one factor replaced by its definition."""
+        found = self.definition(factor[0])
+        power = term.factors[factor]
+        if found is None or power.denominator != 1 or not found.terms:
+            return None
+        inner = self.instance(found, factor[1])
+        if inner is None:
+            return None
+        rest = Term(term.number, {f: p for f, p in term.factors.items() if f != factor}, term.sums)
+        if power < 0 and (len(inner) > 1 or inner[0].sums):
+            return None
+        out = [rest]
+        for _ in range(abs(int(power))):
+            step = inner if power > 0 else [_inverse(inner[0])]
+            out = multiply(out, self.frame.apart(step))
+        return self.normal(out)
+
+
+def _put(i: Idx, rename: Mapping[str, Idx]) -> Idx:
+    if isinstance(i, tuple):
+        return (i[0], rename.get(i[1], i[1]))  # type: ignore[return-value]
+    return rename.get(i, i) if i is not None else None
+
+
+def _inverse(term: Term) -> Term:
+    return Term(1 / term.number, {f: -p for f, p in term.factors.items()}, frozenset())
+
+
+# ---------------------------------------------------------------- the laws
+
+
+def _fold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
+    """A product (or a sum over an axis) that the forward pass has computed goes by its name."""
+    for found in self.definitions:
+        if len(found.terms) != 1 or not (found.own or found.terms[0].sums):
+            continue
+        for place, term in enumerate(terms):
+            for new in _matches(self, found, found.terms[0], term):
+                normal = self.normal([new])
+                if cost(normal) < cost([term]):
+                    return self.normal([*terms[:place], *normal, *terms[place + 1 :]])
+    return None
+
+
+def _matches(self: Rewriter, found: Definition, pattern: Term, term: Term) -> Iterator[Term]:
+    """The ways to write a term with the definition's name in place of its product."""
+
+    def sizes(expr: Expr) -> bool:
+        return isinstance(expr, Name) and expr.id not in self.frame.types
+
+    wanted = sorted(pattern.factors.items(), key=lambda item: (-len(item[0][1]), str(item[0][0])))
+    wanted = [(f, p) for f, p in wanted if f[1] or not sizes(f[0])]
+    counts = {f: p for f, p in pattern.factors.items() if (f, p) not in wanted}
+    if not wanted:
+        return
+
+    def search(
+        at: int, bound: dict[str, Idx], left: dict[Factor, Fraction]
+    ) -> Iterator[tuple[dict[str, Idx], dict[Factor, Fraction]]]:
+        if at == len(wanted):
+            yield bound, left
+            return
+        (expr, idx), power = wanted[at]
+        for factor, have in list(left.items()):
+            if factor[0] != expr or have * power < 0 or abs(have) < abs(power):
+                continue
+            more = _bind(idx, factor[1], bound)
+            if more is None:
+                continue
+            yield from search(at + 1, more, {**left, factor: have - power})
+
+    for bound, left in search(0, {}, dict(term.factors)):
+        rest = collected(left)
+        summed = {bound.get(s) for s in pattern.sums}
+        if not all(isinstance(s, str) and s in term.sums for s in summed) or len(summed) < len(pattern.sums):
+            continue
+        used = Term(Fraction(1), rest).indices()
+        if summed & used or any(plain_of(bound.get(str(i))) in summed for i in found.idx if i is not None):
+            continue
+        idx = tuple(None if i is None else bound.get(str(i)) for i in found.idx)
+        if any(i is not None and j is None for i, j in zip(found.idx, idx, strict=True)):
+            continue
+        for size, power in counts.items():
+            rest[size] = rest.get(size, Fraction(0)) - power
+        name = (Name(found.name), idx)
+        rest[name] = rest.get(name, Fraction(0)) + 1
+        sums = frozenset(term.sums - {s for s in summed if isinstance(s, str)})
+        yield Term(term.number / pattern.number, rest, sums)
+
+
+def _bind(pattern: tuple[Idx, ...], idx: tuple[Idx, ...], bound: Mapping[str, Idx]) -> dict[str, Idx] | None:
+    more = dict(bound)
+    for p, i in zip(pattern, idx, strict=True):
+        if isinstance(p, tuple):
+            if not isinstance(i, tuple) or i[0] != p[0]:
+                return None
+            p, i = p[1], i[1]
+        if (p is None) != (i is None):
+            return None
+        if isinstance(p, str) and more.setdefault(p, i) != i:
+            return None
+    return more
+
+
+def _unfold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
+    """A value that is summed alone is looked into: centred values sum to 0, a softmax sums to 1."""
+    if self.depth >= _DEEPEST:
+        return None
+    for place, term in enumerate(terms):
+        for s in sorted(term.sums):
+            holders = [f for f in term.factors if any(plain_of(i) == s for i in f[1])]
+            if len(holders) != 1 or term.factors[holders[0]] != 1:
+                continue
+            new = _softmax_sums_to_one(self, term, holders[0], s) or self.unfolded(term, holders[0])
+            if new is None:
+                continue
+            self.depth += 1
+            try:
+                new = self.shortest(new)
+            finally:
+                self.depth -= 1
+            if cost(new) < cost([term]):
+                return self.normal([*terms[:place], *new, *terms[place + 1 :]])
+    return None
+
+
+def _softmax_sums_to_one(self: Rewriter, term: Term, factor: Factor, s: str) -> list[Term] | None:
+    expr = factor[0]
+    found = self.definition(expr)
+    expr = found.expr if found is not None else expr
+    if not (isinstance(expr, Reduce) and expr.function == "softmax" and s in factor[1]):
+        return None
+    axes = expr.positions(expr.operand.infer(self.frame.types))
+    if [factor[1][i] for i in axes] != [s]:
+        return None
+    rest = {f: p for f, p in term.factors.items() if f != factor}
+    return self.normal([Term(term.number, rest, term.sums - {s})])
+
+
+def _fold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
+    """A difference that the forward pass has computed, times the same factors, goes by its name."""
+    for found in self.definitions:
+        if not 2 <= len(found.terms) <= 3 or any(t.sums for t in found.terms):
+            continue
+        first = max(found.terms, key=lambda t: len(t.indices()))
+        for term in terms:
+            for new in _matches(self, found, first, term):
+                name = next(f for f in new.factors if f[0] == Name(found.name))
+                inner = self.instance(found, name[1])
+                if inner is None:
+                    continue
+                rest = {**new.factors, name: new.factors[name] - 1}
+                whole = self.normal(multiply([Term(new.number, rest, new.sums)], inner))
+                have = {t.key: t.number for t in terms}
+                if all(have.get(t.key) == t.number for t in whole):
+                    gone = {t.key for t in whole}
+                    return self.normal([*(t for t in terms if t.key not in gone), new])
+    return None
+
+
+def _unfold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
+    """A value is looked into where that makes terms cancel."""
+    if self.depth >= 1:
+        return None
+    names = {f for term in terms for f in term.factors if self.definition(f[0]) is not None}
+    for expr in sorted({str(f[0]) for f in names}):
+        out: list[Term] = []
+        for term in terms:
+            factor = next((f for f in term.factors if str(f[0]) == expr), None)
+            new = self.unfolded(term, factor) if factor is not None else [term]
+            out += [term] if new is None else new
+        self.depth += 1
+        try:
+            short = self.shortest(out)
+        except TooLarge:
+            continue
+        finally:
+            self.depth -= 1
+        if len(short) < len(terms):
+            return short
+    return None
+
+
+@dataclass(frozen=True)
+class Law:
+    """One law: what it says, and an example, before = after, on the shapes; `given` are the lines before."""
+
+    says: str
+    apply: Callable[[Rewriter, list[Term]], list[Term] | None]
+    shapes: str
+    given: str
+    before: str
+    after: str
+
+
+LAWS: tuple[Law, ...] = (
+    Law(
+        "what is summed alone is looked into: centred values sum to 0", _unfold_sum,
+        "X: N D, G: D", "m = mean(X, axis=N)\nZ = X - m", "G * sum(Z, axis=N) + G", "G",
+    ),
+    Law(
+        "a product or a sum that has a name goes by its name", _fold,
+        "E: N C, G: N C", "R = sum(E, axis=C)\nP = E / R[:, None]", "G * E / sum(E, axis=C)[:, None]", "G * P",
+    ),
+    Law(
+        "a difference that has a name goes by its name", _fold_sum,
+        "X: N D, G: N D", "m = mean(X, axis=N)\nZ = X - m", "G * X - G * m", "G * Z",
+    ),
+    Law(
+        "a value is looked into where that makes terms cancel", _unfold,
+        "p: N, y: N", "q = 1 - y", "q * p - y + y * p", "p - y",
+    ),
+)  # fmt: skip
