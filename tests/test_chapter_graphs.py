@@ -133,15 +133,32 @@ WRONG = {
     ),
     "one of two": ("divide", divide("dg / f2"), "1 gradients for 2 inputs"),
     "raises": ("divide", divide("dg / f3"), "NameError: name 'f3' is not defined"),
-    "first use": ("swish", "formula_swish = 'dy * sigmoid(x)'", "incorrect"),
-    "second use": ("swish", "formula_swish = 'dy * x * sigmoid(x) * (1 - sigmoid(x))'", "incorrect"),
+    "first use": (
+        "swish",
+        "formula_swish = 'dy * sigmoid(x)'",
+        "what block 2 (×) alone hands back; x is used 2 times",
+    ),
+    "second use": (
+        "swish",
+        "formula_swish = 'dy * x * sigmoid(x) * (1 - sigmoid(x))'",
+        "what block 1 (σ) alone hands back; x is used 2 times",
+    ),
+    "upstream forgotten": (
+        "swish",
+        "formula_swish = 'sigmoid(x) + x * sigmoid(x) * (1 - sigmoid(x))'",
+        "looks like the upstream gradient was taken as all ones",
+    ),
     "a name not given": ("swish", "formula_swish = 'dout * sigmoid(x)'", "dout cannot be used here"),
     "no two of the square": ("neuron", neuron(e="y - t"), "looks like half of dw"),
     "no minus": ("neuron", neuron(dt="e"), "what stands below block 4 (−) was passed on unchanged"),
     "own value": ("neuron", neuron(dw="w * ds", dx="x * ds"), "returned (dx, dw, db, dt)"),
     "own value once": ("neuron", neuron(dw="w * ds"), "a product handed its input that input's own value"),
     "bias from the product": ("neuron", neuron(dw="ds"), "below block 1 (×) was passed on unchanged"),
-    "no sigmoid": ("neuron", neuron(dw="x * e", dx="w * e", db="e"), "✗ dw, ✗ dx, ✗ db, ✓ dt"),
+    "no sigmoid": (
+        "neuron",
+        neuron(dw="x * e", dx="w * e", db="e"),
+        "the local gradient of block 3 (σ) is missing",
+    ),
     "no input": ("tanh", tanh("Scalar(g)"), "nothing came back to u"),
     "no square of tanh": ("tanh", tanh("Scalar(g, [(f, 1 - g)])"), "no known mistake fits"),
     "of the input": ("tanh", tanh("Scalar(g, [(f, 1 - f.value**2)])"), "✗ du, ✗ dv"),
@@ -193,6 +210,19 @@ def test_every_exercise_is_tried_with_right_and_wrong_answers() -> None:
     exercises = {ident[3:-5] for ident in CELLS if ident.startswith("ex-") and ident.endswith("-stub")}
     assert set(RIGHT) == exercises
     assert {row[0] for row in WRONG.values()} == exercises
+
+
+def test_a_backward_that_walks_every_path_is_right_as_well(chapter: dict[str, Any]) -> None:
+    walks = """
+def mended_backward(last):
+    def visit(g, received):
+        g.grad += received
+        for f, local in g.inputs:
+            visit(f, local * received)
+
+    visit(last, 1.0)
+"""
+    assert judged(chapter, "mistake", walks).startswith("check_gradient: correct")
 
 
 def test_the_overwriting_backward_of_the_text_is_refused_by_name(chapter: dict[str, Any]) -> None:
