@@ -1,0 +1,401 @@
+"""The exercises of the chapter on the chain rule: what its own check cells say to wrong answers."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad.homework import notebooks
+
+CHAPTER = Path(__file__).resolve().parents[1] / "book" / "03_chain_rule.ipynb"
+ALL = notebooks.read(CHAPTER).cells
+CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
+EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+
+# Cells whose comparison is meant to fail, and how often.
+REFUSED = {"best-matrix": 1, "one-or-five": 4}
+
+
+def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
+    body = ast.parse(source).body
+    last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
+        if last is None:
+            return printed.getvalue(), None
+        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
+    return printed.getvalue() + ("" if value is None else str(value)), value
+
+
+@pytest.fixture(scope="module")
+def chapter() -> dict[str, Any]:
+    """The names of the chapter, run from top to bottom."""
+    names: dict[str, Any] = {}
+    for cell in CELLS.values():
+        run(cell.source, names)
+    return names
+
+
+def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
+    """What the check cell of an exercise says to this answer."""
+    assert set(answer) <= set(chapter), "the stub defines other names"
+    return run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})[0]
+
+
+def verdicts(said: str) -> list[str]:
+    """The verdicts of all reports in a text, in order."""
+    return re.findall(r"^\S.*: (correct|incorrect|not attempted yet|could not be judged)$", said, re.M)
+
+
+# ---- the text ------------------------------------------------------------------------------------
+
+
+def test_every_line_of_every_derivation_agrees_with_values_of_the_loss() -> None:
+    said = {name: notebooks.text_of(cell).splitlines() for name, cell in CELLS.items()}
+    marked = {
+        name: lines for name, lines in said.items() if "compare(" in CELLS[name].source or name in REFUSED
+    }
+    refused = {name: sum(line.strip()[:1] == "✗" for line in lines) for name, lines in marked.items()}
+    assert {name: count for name, count in refused.items() if count} == REFUSED
+    assert sum(line.strip()[:1] == "✓" for lines in marked.values() for line in lines) >= 16
+
+
+def test_every_displayed_line_has_its_check_in_the_next_comparison() -> None:
+    displayed = 0
+    for place, cell in enumerate(ALL):
+        if cell.cell_type != "markdown":
+            continue
+        labels = re.findall(r"^&\\text\{\((\w+)\)\}", cell.source, re.M)
+        if labels:
+            check = next(c for c in ALL[place:] if c.cell_type == "code" and "compare(" in c.source)
+            assert re.findall(r'^    "line (\w+)', check.source, re.M) == labels, check.id
+            displayed += 1
+    assert displayed == 2
+
+
+def test_every_line_of_the_engines_derivation_is_proved_twice() -> None:
+    said = " ".join(notebooks.text_of(CELLS["engine"]).split())
+    assert said.count("numeric ✓ symbolic ✓") == 9
+    assert "9 of 9 lines are right" in said
+    assert "dW = X.T @ dS_1" in said
+
+
+def test_the_derivative_by_the_weight_has_four_axes_and_no_matrix_replaces_it() -> None:
+    assert "axes: 4 shape: (4, 2, 3, 2)" in notebooks.text_of(CELLS["four-axes"])
+    assert "✗ the best single matrix" in notebooks.text_of(CELLS["best-matrix"])
+
+
+def test_the_element_wise_guess_is_right_for_exp_alone() -> None:
+    said = notebooks.text_of(CELLS["elementwise-measured"])
+    errors = {m[1]: float(m[2]) for m in re.finditer(r"^(\w+) .* relative error (\S+)$", said, re.M)}
+    assert errors["exp"] == 0.0
+    assert min(errors["softmax"], errors["batchnorm"]) > 0.5
+
+
+def test_there_are_enough_exercises_of_each_kind() -> None:
+    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
+    assert len(EXERCISES) == 9
+    assert len(in_code) == 5
+    assert "ex-mistake" in EXERCISES
+
+
+# ---- every exercise ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
+    said = notebooks.text_of(CELLS[f"{exercise}-check"])
+    assert "not attempted yet" in said
+    assert "right" not in said
+    assert "correct" not in verdicts(said)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_passes_its_own_check(exercise: str) -> None:
+    said = notebooks.text_of(CELLS[f"{exercise}-solution"])
+    assert "correct" in verdicts(said) or ": right" in said or "is right" in said
+    assert "False is wrong" not in said and "True is wrong" not in said
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
+    names: dict[str, Any] = {}
+    run(CELLS["setup"].source, names)
+    before = set(names)
+    run(CELLS[f"{exercise}-stub"].source, names)
+    mine = set(names) - before
+    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    assert mine
+    assert not mine & (stored | defined)
+
+
+# ---- wrong answers get the diagnosis that fits ---------------------------------------------------
+
+SHAPES = {"dS": (7, 3), "dW": (5, 3), "H_by_S": (7, 3, 7, 3), "S_by_W": (7, 3, 5, 3), "S_by_b": (7, 3, 3)}
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "words"),
+    [
+        ("dS", (3, 7), "looks transposed: its axes are (C, N), expected (N, C) = (7, 3)"),
+        ("dW", (3, 5), "looks transposed"),
+        ("dW", (7, 5), "the gradient of a loss has its variable's shape"),
+        ("H_by_S", (7, 3), "all axes of the output, then all"),
+        ("S_by_W", (5, 7), "all axes of the output, then all"),
+        ("S_by_b", (3, 3), "all axes of the output, then all"),
+        ("S_by_b", [7, 3, 3], "write a tuple"),
+        ("dS", 7, "write a tuple"),
+    ],
+)
+def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: Any, words: str) -> None:
+    said = answered(chapter, "ex-shapes", my_shapes={**SHAPES, key: answer})
+    assert [line for line in said.splitlines() if line.startswith(f"{key}: ") and words in line]
+    assert said.count(": right") == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "words"),
+    [
+        ("x ** 2", False, "False is wrong, no nudge moves"),
+        ("x[::-1]", True, "x[2,0] moves out[0,0]"),
+        ("x - x.mean(axis=0)", True, "x[1,0] moves out[0,0]"),
+        ("x * x.sum()", True, "x[0,1] moves out[0,0]"),
+        ("x / (1 + abs(x))", "yes", "write True or False"),
+    ],
+)
+def test_a_wrong_choice_is_refused_by_a_nudge(
+    chapter: dict[str, Any], text: str, answer: Any, words: str
+) -> None:
+    right = dict.fromkeys(chapter["my_choices"], False) | {"x ** 2": True, "x / (1 + abs(x))": True}
+    said = answered(chapter, "ex-choices", my_choices={**right, text: answer})
+    assert words in said
+    assert said.count("is right") == 4
+
+
+TANH = {"my_dS": "(1 - H * H) * dH", "my_dW": "X.T @ dS", "my_dX": "dS @ W.T", "my_db": "sum(dS, axis=N)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "words"),
+    [
+        ("my_dS", "dH", "dH went past tanh"),
+        ("my_dS", "dH * H", "that is the line of exp"),
+        ("my_dS", "dH - S**2 * dH", "1 - h*h, not s"),
+        ("my_dS", "(1 - H) * dH", "the square is missing"),
+        ("my_dS", "dH / (1 - H**2)", "divided by the slope"),
+        ("my_dS", "1 - H * H", "dout has no effect on dS"),
+        ("my_dS", "(H * H - 1) * dH", "sign"),
+        ("my_dW", "X.T @ dH", "dH stands where dS belongs"),
+        ("my_dW", "dS @ X.T", "the shapes do not fit"),
+        ("my_dW", "dS.T @ X", "looks transposed"),
+        ("my_dX", "dH @ W.T", "dH stands where dS belongs"),
+        ("my_dX", "dS @ W", "an impostor: its shape fits only where D = C"),
+        ("my_db", "sum(dH, axis=N)", "dH stands where dS belongs"),
+        ("my_db", "dS", "looks not summed over N=7"),
+        ("my_db", "mean(dS, axis=N)", "db divided by N"),
+        ("my_dW", "X.T @ dQ", "dQ cannot be used here"),
+    ],
+)
+def test_a_wrong_formula_is_explained(chapter: dict[str, Any], name: str, formula: str, words: str) -> None:
+    said = answered(chapter, "ex-tanh", **{**TANH, name: formula})
+    assert words in said
+    assert sorted(verdicts(said)) == ["correct", "correct", "correct", "incorrect"]
+
+
+def exp_affine(*, dS: Any = None, dX: Any = None, dW: Any = None, db: Any = None) -> Any:
+    """A backward of exp(X W + b) with some of its lines replaced."""
+
+    def backward(dH: Any, X: Any, W: Any, H: Any) -> Any:
+        mine = (dS or (lambda dH, H: H * dH))(dH, H)
+        return (
+            (dX or (lambda dH, X, W, H, dS: dS @ W.T))(dH, X, W, H, mine),
+            (dW or (lambda dH, X, W, H, dS: X.T @ dS))(dH, X, W, H, mine),
+            (db or (lambda dH, X, W, H, dS: dS.sum(axis=0)))(dH, X, W, H, mine),
+        )
+
+    return backward
+
+
+LATE = "dH stands where dS belongs: the step through exp is missing"
+EXP_AFFINE = {
+    "exp skipped": (exp_affine(dS=lambda dH, H: dH), LATE, "✗ dX, ✗ dW, ✗ db"),
+    "exp skipped for dX": (exp_affine(dX=lambda dH, X, W, H, dS: dH @ W.T), LATE, "✗ dX, ✓ dW, ✓ db"),
+    "upstream forgotten": (exp_affine(dS=lambda dH, H: H), "dout has no effect on dW", "✗ dX, ✗ dW, ✗ db"),
+    "one matrix for all columns": (
+        exp_affine(dW=lambda dH, X, W, H, dS: (X.T * H.sum(axis=1)) @ dH),
+        "one (D, N) matrix for all columns, an impostor",
+        "✓ dX, ✗ dW, ✓ db",
+    ),
+    "dW transposed": (
+        exp_affine(dW=lambda dH, X, W, H, dS: dS.T @ X),
+        "looks transposed",
+        "✓ dX, ✗ dW, ✓ db",
+    ),
+    "db not summed": (
+        exp_affine(db=lambda dH, X, W, H, dS: dS),
+        "looks not summed over N=7",
+        "✓ dX, ✓ dW, ✗ db",
+    ),
+    "db a mean": (
+        exp_affine(db=lambda dH, X, W, H, dS: dS.mean(axis=0)),
+        "db divided by N",
+        "✓ dX, ✓ dW, ✗ db",
+    ),
+    "sign": (exp_affine(dS=lambda dH, H: -H * dH), "wrong sign", "✗ dX, ✗ dW, ✗ db"),
+}
+
+
+@pytest.mark.parametrize("name", EXP_AFFINE)
+@pytest.mark.parametrize("exercise", ["ex-exp-affine", "ex-mistake"])
+def test_a_wrong_backward_of_the_layer_is_explained(
+    chapter: dict[str, Any], exercise: str, name: str
+) -> None:
+    wrong, words, parts = EXP_AFFINE[name]
+    stub = {"ex-exp-affine": "my_exp_affine_backward", "ex-mistake": "my_mended_backward"}[exercise]
+    said = answered(chapter, exercise, **{stub: wrong})
+    assert words in said
+    assert parts in said
+    assert verdicts(said) == ["incorrect"]
+    assert "no known cause" not in said
+
+
+def test_mending_one_of_two_mistakes_is_not_enough(chapter: dict[str, Any]) -> None:
+    given, right = chapter["one_step_backward"], chapter["solution_mended_backward"]
+
+    def only_dX(*a: Any) -> Any:
+        return right(*a)[0], *given(*a)[1:]
+
+    def only_dW(*a: Any) -> Any:
+        return given(*a)[0], right(*a)[1], given(*a)[2]
+
+    assert "✗ dX, ✗ dW, ✓ db" in answered(chapter, "ex-mistake", my_mended_backward=given)
+    assert "✓ dX, ✗ dW, ✓ db" in answered(chapter, "ex-mistake", my_mended_backward=only_dX)
+    assert "✗ dX, ✓ dW, ✓ db" in answered(chapter, "ex-mistake", my_mended_backward=only_dW)
+
+
+SOFTPLUS = {
+    "straight way alone": (lambda d, e, u: d, "that is what comes straight from h"),
+    "the other way alone": (lambda d, e, u: -d / u * e, "that is what comes back through a"),
+    "minus forgotten": (lambda d, e, u: d + d / u * e, "the minus of a = -s is missing"),
+    "exp skipped": (lambda d, e, u: d - d / u, "the step through exp is missing"),
+    "wrong sign": (lambda d, e, u: -d / u, "wrong sign"),
+    "upstream forgotten": (lambda d, e, u: 1 / u, "dout has no effect on ds"),
+}
+
+
+@pytest.mark.parametrize("name", SOFTPLUS)
+def test_a_wrong_backward_of_softplus_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = SOFTPLUS[name]
+    said = answered(chapter, "ex-softplus", my_softplus_backward=wrong)
+    assert words in said
+    assert verdicts(said) == ["incorrect"]
+
+
+def test_the_short_form_of_the_softplus_gradient_is_right_as_well(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-softplus", my_softplus_backward=lambda dh, e, u: dh / u)
+    assert verdicts(said) == ["correct"]
+
+
+PULLBACK = {
+    "run forward": (lambda T, d: np.tensordot(T, d, axes=d.ndim), "(3,), x of shape (3,)", "incorrect"),
+    "for vectors alone": (lambda T, d: T.T @ d, "y of shape (4, 2), x of shape (3, 5)", "incorrect"),
+    "left flat": (
+        lambda T, d: T.reshape(d.size, -1).T @ d.reshape(-1),
+        "looks flattened",
+        "incorrect",
+    ),
+    "raises": (lambda T, d: d[0, 0] * T, "your function raised an exception", "could not be judged"),
+}
+
+
+@pytest.mark.parametrize("name", PULLBACK)
+def test_a_wrong_pullback_is_refused_with_the_shapes_it_fails_at(chapter: dict[str, Any], name: str) -> None:
+    wrong, words, verdict = PULLBACK[name]
+    said = answered(chapter, "ex-pullback", my_pullback=wrong)
+    assert words in said
+    assert verdicts(said) == [verdict]
+
+
+TWO_LAYERS = {
+    "exp skipped": (
+        lambda d, X, W, H, V: (d @ V.T @ W.T, X.T @ (d @ V.T), H.T @ d),
+        "the step through exp is missing",
+        "✗ dX, ✗ dW, ✓ dV",
+    ),
+    "dV of S": (
+        lambda d, X, W, H, V: (H * (d @ V.T) @ W.T, X.T @ (H * (d @ V.T)), (X @ W).T @ d),
+        "made of S, and not of H",
+        "✓ dX, ✓ dW, ✗ dV",
+    ),
+    "dV transposed": (
+        lambda d, X, W, H, V: (H * (d @ V.T) @ W.T, X.T @ (H * (d @ V.T)), d.T @ H),
+        "looks transposed: its axes are (C, H)",
+        "✓ dX, ✓ dW, ✗ dV",
+    ),
+    "another order": (
+        lambda d, X, W, H, V: (H.T @ d, X.T @ (H * (d @ V.T)), H * (d @ V.T) @ W.T),
+        "looks like the outputs in another order",
+        "✗ dX, ✗ dW, ✗ dV",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWO_LAYERS)
+def test_a_wrong_backward_of_two_layers_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words, parts = TWO_LAYERS[name]
+    said = answered(chapter, "ex-two-layers", my_two_layers_backward=wrong)
+    assert words in said
+    assert parts in said
+    assert verdicts(said) == ["incorrect"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("dY", "the way through Y = X - m alone"),
+        ("dY - sum(dY, axis=N, keepdims=True)", "only the share 1/N"),
+        ("dY - mean(dY)", "m has one for each column"),
+        ("dY + sum(dY, axis=N, keepdims=True) / N", "the minus of X - m is missing"),
+        ("dY - dY / N", "a sample also moves the outputs of the others"),
+        ("-mean(dY, axis=N, keepdims=True)", "looks summed over N, which must stay"),
+        ("mean(dY, axis=N, keepdims=True) - dY", "wrong sign"),
+    ],
+)
+def test_a_wrong_formula_for_centring_is_explained(chapter: dict[str, Any], formula: str, words: str) -> None:
+    said = answered(chapter, "ex-centring", my_dX_centred=formula)
+    assert words in said
+    assert verdicts(said) == ["incorrect"]
+
+
+STUBS = {
+    "ex-exp-affine": "my_exp_affine_backward",
+    "ex-softplus": "my_softplus_backward",
+    "ex-pullback": "my_pullback",
+    "ex-mistake": "my_mended_backward",
+    "ex-two-layers": "my_two_layers_backward",
+}
+
+
+@pytest.mark.parametrize("answer", [np.ones(3), 1.0, (), {"x": 1}, "dx", (None, None), np.array(["a"])])
+def test_any_object_as_an_answer_is_judged_without_an_exception(chapter: dict[str, Any], answer: Any) -> None:
+    for exercise, name in STUBS.items():
+        said = answered(chapter, exercise, **{name: lambda *_: answer})
+        assert "correct" not in verdicts(said)
+
+
+@pytest.mark.parametrize("formula", [None, 3, "", "X +", "dS", "exp(exp(exp(dH * 1e9)))", "__import__('os')"])
+def test_any_text_as_a_formula_is_judged_without_an_exception(chapter: dict[str, Any], formula: Any) -> None:
+    said = answered(chapter, "ex-tanh", **{**TANH, "my_dS": formula})
+    said += answered(chapter, "ex-centring", my_dX_centred=formula)
+    assert verdicts(said).count("correct") == 3
