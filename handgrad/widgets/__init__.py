@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from handgrad.widgets.arrangements import Arrangements
 from handgrad.widgets.base import Figure
+from handgrad.widgets.batchnorm_paths import BatchnormPaths
 from handgrad.widgets.bias_fanout import BiasFanout
 from handgrad.widgets.relu_kink import ReluKink
 from handgrad.widgets.sigmoid_neuron import SigmoidNeuron
+from handgrad.widgets.softmax_simplex import SoftmaxSimplex
 
-__all__ = ["Arrangements", "BiasFanout", "Figure", "ReluKink", "SigmoidNeuron"]
+__all__ = [
+    "Arrangements",
+    "BatchnormPaths",
+    "BiasFanout",
+    "Figure",
+    "ReluKink",
+    "SigmoidNeuron",
+    "SoftmaxSimplex",
+]

@@ -109,7 +109,7 @@ const CSS = `
 .hg-figure .hg-row { display: grid; grid-template-columns: minmax(2.2em, auto) 1fr 3em; gap: 8px; align-items: center; min-height: 36px; margin: 0; }
 .hg-figure .hg-row[hidden] { display: none; }
 .hg-figure .hg-shown { text-align: right; font-variant-numeric: tabular-nums; }
-.hg-figure input { accent-color: ${INK.value}; margin: 0; }
+.hg-figure input { accent-color: ${INK.value}; color: inherit; margin: 0; }
 .hg-figure input[type=range] { appearance: none; background: none; width: 100%; min-width: 0; height: 32px; touch-action: pan-y; cursor: pointer; }
 .hg-figure input::-webkit-slider-runnable-track { height: 6px; border-radius: 3px; background: color-mix(in srgb, currentColor 30%, transparent); }
 .hg-figure input::-webkit-slider-thumb { appearance: none; width: 22px; height: 22px; margin-top: -8px; border-radius: 50%; background: ${INK.value}; }
@@ -117,11 +117,11 @@ const CSS = `
 .hg-figure input::-moz-range-thumb { width: 22px; height: 22px; border: 0; border-radius: 50%; background: ${INK.value}; }
 .hg-figure input[type=checkbox], .hg-figure input[type=radio] { width: 20px; height: 20px; flex: none; }
 .hg-figure .hg-tick { display: inline-flex; gap: 8px; align-items: center; min-height: 36px; margin: 0 16px 0 0; }
-.hg-figure .hg-choice { border: 0; margin: 0; padding: 0; display: flex; flex-wrap: wrap; align-items: center; }
+.hg-figure .hg-choice { grid-column: 1 / -1; border: 0; margin: 0; padding: 0; display: flex; flex-wrap: wrap; align-items: center; }
 .hg-figure .hg-choice legend { float: left; padding: 0; margin: 0 12px 0 0; width: auto; font-size: inherit; }
 .hg-figure button { font: inherit; color: inherit; background: color-mix(in srgb, currentColor 7%, transparent); min-height: 38px;
-  padding: 4px 16px; margin: 4px 0; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: 8px; cursor: pointer; }
-.hg-figure button[aria-disabled=true] { opacity: 0.5; cursor: default; }
+  padding: 4px 16px; margin: 4px 0; align-self: center; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: 8px; cursor: pointer; }
+.hg-figure button[aria-disabled=true] { opacity: 0.6; cursor: default; border-style: dashed; }
 .hg-figure :is(input, button, summary):focus-visible { outline: 2px solid ${INK.value}; outline-offset: 2px; }
 .hg-figure svg { display: block; width: 100%; height: auto; margin: 0 auto; }
 .hg-figure .hg-says { margin: 8px 0 4px; min-height: 2.9em; }
