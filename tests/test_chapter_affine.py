@@ -155,6 +155,9 @@ SHAPES = {"dout": (7, 5), "dx": (7, 2, 3), "dw": (6, 5), "db": (5,), "dout_dw": 
         ("dw", (5, 6), "looks transposed"),
         ("db", (1, 5), "axis 0, of size 1, was kept"),
         ("dout_dw", (6, 5), "all axes of out, then all axes of w"),
+        ("dout", (7, 2, 3), "one row for each sample, one column for each output"),
+        ("dx", (7, 5), "all axes of x"),
+        ("db", (7,), "one number for each output"),
         ("dout", [7, 5], "write a tuple"),
         ("db", 5, "write a tuple, such as (7, 2) or (7,)"),
     ],
@@ -173,6 +176,13 @@ def test_a_wrong_letter_is_refused_by_the_experiment(chapter: dict[str, Any]) ->
     assert "dw: a, but the experiment says no" in said
     assert "db: write a, b, c or d" in said
     assert "agrees" not in said
+    assert "yours is (5, 3), and x is (10, 3) now" in said
+    assert "the shape is right; what does each sample send?" in said
+
+
+def test_a_letter_may_be_a_capital(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-twice", my_letters={"dx": "C", "dw": " b", "db": "B"})
+    assert said.count("the experiment agrees") == 3
 
 
 @pytest.mark.parametrize(
@@ -239,6 +249,10 @@ COLUMNS = {
     "not summed": (lambda d, w, x: (d @ x.T, w.T @ d, d), "looks not summed over N=5"),
     "a mean": (lambda d, w, x: (d @ x.T, w.T @ d, d.mean(axis=1, keepdims=True)), "db divided by N"),
     "as for rows": (lambda d, w, x: (x @ d.T, w.T @ d, d.sum(axis=1, keepdims=True)), "looks transposed"),
+    "the formulas for rows": (
+        lambda d, w, x: (x.T @ d, d @ w.T, d.sum(axis=0)),
+        "here dout is (3, 5), w is (3, 4), x is (4, 5), b is (3, 1)",
+    ),
     "another order": (
         lambda d, w, x: (w.T @ d, d @ x.T, d.sum(axis=1, keepdims=True)),
         "returned (dx, dw, db), expected (dw, dx, db)",
@@ -258,6 +272,7 @@ def test_a_wrong_backward_for_columns_is_explained(chapter: dict[str, Any], name
 RESIDUAL = {
     "no shortcut": (lambda d, x, w: (d @ w.T, x.T @ d, d.sum(axis=0)), "through the layer, and nothing else"),
     "shortcut alone": (lambda d, x, w: (d, x.T @ d, d.sum(axis=0)), "through the shortcut, and nothing else"),
+    "1 for the shortcut": (lambda d, x, w: (1 + d @ w.T, x.T @ d, d.sum(axis=0)), "it passes dout on"),
     "bias counted twice": (
         lambda d, x, w: (d + d @ w.T, x.T @ d, 2 * d.sum(axis=0)),
         "looks like db counted twice",
@@ -278,6 +293,21 @@ def test_a_wrong_backward_around_the_shortcut_is_explained(chapter: dict[str, An
     assert verdicts(said) == ["incorrect"]
 
 
+def test_a_backward_that_raises_or_changes_dout_is_judged(chapter: dict[str, Any]) -> None:
+    def raises(dout: Any, x: Any, w: Any, b: Any) -> Any:
+        return dout + dout @ w.T, x.T @ dout + dout, dout.sum(axis=0)
+
+    def in_place(dout: Any, x: Any, w: Any, b: Any) -> Any:
+        dw, db, dx = x.T @ dout, dout.sum(axis=0), dout @ w.T
+        dout += dx
+        return dout, dw, db
+
+    said = answered(chapter, "ex-residual", my_residual_backward=raises)
+    assert "your function raised an exception" in said
+    assert "here dout is (5, 3), x is (5, 3), w is (3, 3), b is (3,)" in said
+    assert verdicts(answered(chapter, "ex-residual", my_residual_backward=in_place)) == ["correct"]
+
+
 @pytest.mark.parametrize("answer", [None, np.ones(3), 1.0, (), {"x": 1}, "dx", (None, None)])
 def test_any_object_as_an_answer_is_judged_without_an_exception(chapter: dict[str, Any], answer: Any) -> None:
     for exercise, name in (("ex-residual", "my_residual_backward"), ("ex-columns", "my_columns_backward")):
@@ -290,6 +320,8 @@ def test_any_object_as_an_answer_is_judged_without_an_exception(chapter: dict[st
     [
         ("X.T @ dS", "right for the first use of W, and nothing else"),
         ("S.T @ dY", "right for the second use of W, and nothing else"),
+        ("2 * X.T @ dS", "the first use of W, twice: the two uses differ"),
+        ("2 * S.T @ dY", "the second use of W, twice: the two uses differ"),
         ("S.T @ dY + dS.T @ X", "dW = S.T @ dY + dS.T @ X: incorrect"),
     ],
 )
