@@ -98,6 +98,11 @@ const button = (name, change, idle = () => false) => ({ set, read }) => {
   // not `disabled`, which would drop the focus of whoever just pressed it
   return { node, update(state) { node.setAttribute("aria-disabled", idle(state)); } };
 };
+// Several buttons in one line.
+const together = (...parts) => (tools) => {
+  const built = parts.map((part) => part(tools));
+  return { node: make("div", { class: "hg-buttons" }, ...built.map((b) => b.node)), update(state) { built.forEach((b) => b.update(state)); } };
+};
 
 // ---- the frame --------------------------------------------------------------------------------------
 
@@ -119,8 +124,9 @@ const CSS = `
 .hg-figure .hg-tick { display: inline-flex; gap: 8px; align-items: center; min-height: 36px; margin: 0 16px 0 0; }
 .hg-figure .hg-choice { grid-column: 1 / -1; border: 0; margin: 0; padding: 0; display: flex; flex-wrap: wrap; align-items: center; }
 .hg-figure .hg-choice legend { float: left; padding: 0; margin: 0 12px 0 0; width: auto; font-size: inherit; }
+.hg-figure .hg-buttons { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0; }
 .hg-figure button { font: inherit; color: inherit; background: color-mix(in srgb, currentColor 7%, transparent); min-height: 38px;
-  padding: 4px 16px; margin: 4px 0; align-self: center; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: 8px; cursor: pointer; }
+  padding: 4px 16px; margin: 0; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: 8px; cursor: pointer; }
 .hg-figure button[aria-disabled=true] { opacity: 0.6; cursor: default; border-style: dashed; }
 .hg-figure :is(input, button, summary):focus-visible { outline: 2px solid ${INK.value}; outline-offset: 2px; }
 .hg-figure svg { display: block; width: 100%; height: auto; margin: 0 auto; }

@@ -54,8 +54,8 @@ export default figure(
   [...LOGITS, "target"],
   [...LOGITS.map((key) => slider(key, { min: -4, max: 4, step: 0.1, digits: 1 })),
     choice("target", "Label", [0, 1, 2].map((k) => [k, `class ${k}`])),
-    button("Step downhill: z − 2 dz", downhill, (state) => LOGITS.every((key) => downhill(state)[key] === state[key])),
-    button("Add 1 to every logit", shifted, (state) => LOGITS.some((key) => state[key] > 3))],
+    together(button("Step downhill: z − 2 dz", downhill, (state) => LOGITS.every((key) => downhill(state)[key] === state[key])),
+    button("Add 1 to every logit", shifted, (state) => LOGITS.some((key) => state[key] > 3)))],
   (state, wide, changed) => {
     const now = compute(state), { z, p, y, dz, loss } = now, k = state.target;
     const label = `The probabilities ${listed(p, 3)} as a point in a triangle, and an arrow to it from the corner of class ${k}`;
