@@ -40,7 +40,9 @@ SymPy is asked for only when a proof is made, and the proof says so where it is 
 from __future__ import annotations
 
 from handgrad.derive.choice import Choice
+from handgrad.derive.data import to_data, to_json
 from handgrad.derive.derivation import Derivation, Gradient, Step, derive
+from handgrad.derive.emit import emit
 from handgrad.derive.program import Line, Program, read
 from handgrad.derive.prove import Check, Proof, ProofLine
 from handgrad.derive.rules import RULES, Rule
@@ -62,6 +64,9 @@ __all__ = [
     "Step",
     "WholeLine",
     "derive",
+    "emit",
     "read",
     "render",
+    "to_data",
+    "to_json",
 ]

@@ -6,7 +6,7 @@ factors used up, constants taken out of sums. On top of that:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -51,6 +51,13 @@ class Rewriter:
         self.definitions: list[Definition] = []
         self.depth = 0
 
+    def cost(self, terms: Iterable[Term]) -> float:
+        """How long the terms are; a name that the writer did not give counts double, being written out."""
+        terms = list(terms)
+        hidden = {d.name for d in self.definitions if not d.own}
+        extra = (abs(float(p)) for t in terms for (e, _), p in t.factors.items() if str(e) in hidden)
+        return cost(terms) + sum(extra)
+
     def define(self, name: str, tokens: Tokens, expr: Expr, own: bool) -> None:
         """Let a name stand for an expression where that is shorter; own: the name is the writer's."""
         idx = self.frame.open(tokens)
@@ -70,7 +77,7 @@ class Rewriter:
         for _ in range(_MOST_ROUNDS):
             for law in LAWS:
                 found = law.apply(self, terms)
-                if found is not None and cost(found) < cost(terms):
+                if found is not None and self.cost(found) < self.cost(terms):
                     terms = found
                     break
             else:
@@ -134,7 +141,7 @@ def _fold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
         for place, term in enumerate(terms):
             for new in _matches(self, found, found.terms[0], term):
                 normal = self.normal([new])
-                if cost(normal) < cost([term]):
+                if self.cost(normal) < self.cost([term]):
                     return self.normal([*terms[:place], *normal, *terms[place + 1 :]])
     return None
 
@@ -216,7 +223,7 @@ def _unfold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
                 new = self.shortest(new)
             finally:
                 self.depth -= 1
-            if cost(new) < cost([term]):
+            if self.cost(new) < self.cost([term]):
                 return self.normal([*terms[:place], *new, *terms[place + 1 :]])
     return None
 
@@ -257,25 +264,34 @@ def _fold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
 
 def _unfold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
     """A value is looked into where that makes terms cancel."""
-    if self.depth >= 1:
+    if self.depth >= 2:
         return None
-    names = {f for term in terms for f in term.factors if self.definition(f[0]) is not None}
-    for expr in sorted({str(f[0]) for f in names}):
-        out: list[Term] = []
-        for term in terms:
-            factor = next((f for f in term.factors if str(f[0]) == expr), None)
-            new = self.unfolded(term, factor) if factor is not None else [term]
-            out += [term] if new is None else new
-        self.depth += 1
+    present = {str(e) for term in terms for e, _ in term.factors}
+    sums = [d for d in self.definitions if d.name in present and len(d.terms) > 1]
+    choices = [{d.name} for d in sums] + [{d.name for d in sums if not d.own}]
+    for names in choices:
         try:
-            short = self.shortest(out)
+            self.depth += 1
+            short = self.shortest(_opened(self, terms, names))
         except TooLarge:
             continue
         finally:
             self.depth -= 1
-        if len(short) < len(terms):
+        if len(short) <= len(terms) and self.cost(short) < self.cost(terms):
             return short
     return None
+
+
+def _opened(self: Rewriter, terms: list[Term], names: set[str]) -> list[Term]:
+    """The terms with every one of these names replaced by its definition."""
+    for _ in range(len(names)):
+        out: list[Term] = []
+        for term in terms:
+            factor = next((f for f in term.factors if str(f[0]) in names), None)
+            new = self.unfolded(term, factor) if factor is not None else None
+            out += [term] if new is None else new
+        terms = self.normal(out)
+    return terms
 
 
 @dataclass(frozen=True)

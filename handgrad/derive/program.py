@@ -61,6 +61,8 @@ class Line:
     def operands(self) -> tuple[Expr, ...]:
         """The children of the operation that may be differentiated, in order: names and constants."""
         children = self.expr.children
+        if isinstance(self.expr, Name):  # another name for an array
+            return (self.expr,)
         return children[:1] if isinstance(self.expr, Index | Reshape | Spread) else children
 
 
@@ -69,7 +71,8 @@ class Program:
     """A forward pass that has been read.
 
     inputs: the axes of what is given, without labels. labels: the axes of the labels. written: the writer's
-    lines. lines: one operation a line. merged: the axes that a reshape made, with those that they hold.
+    lines. lines: one operation a line. given: inputs and labels in
+    the order declared. merged: the axes that a reshape made, with those that they hold.
     """
 
     text: str
@@ -77,6 +80,7 @@ class Program:
     labels: Mapping[str, Tokens]
     written: tuple[Assignment, ...]
     lines: tuple[Line, ...]
+    given: tuple[str, ...] = ()
     merged: Mapping[str, Tokens] = field(default_factory=dict)
 
     @property
@@ -250,15 +254,22 @@ class _Flattener:
             if line.target in self.declared:
                 raise fault(line.source, f"{line.target} is assigned, and given as an input too")
             self.target = line.target
+            self._labels(line.expr)
             line.expr.infer(self.types)  # the message then shows the writer's line, not ours
-            self._check(line.expr)
+            self._merges(line.expr)
             self._emit(line.target, self._operation(line.expr), True, line.expr)
         last = self.lines[-1]
         if self.given is not None and self.given[0] != last.tokens:
             what = f"{self.upstream} is {letters(self.given[0])}, and {last.target} is {letters(last.tokens)}"
             raise fault(self.given[1], what, step="an upstream gradient has its variable's shape")
         program = Program(
-            self.text, self.inputs, self.labels, tuple(self.written), tuple(self.lines), self.merged
+            self.text,
+            self.inputs,
+            self.labels,
+            tuple(self.written),
+            tuple(self.lines),
+            tuple(self.declared),
+            self.merged,
         )
         if not set(self.inputs) & program.reach:
             what = f"{last.target} does not depend on any input in a way that can be differentiated"
@@ -284,24 +295,30 @@ class _Flattener:
                     )
                     raise fault(line.source, what, step=f"give {line.target} another name")
 
-    def _check(self, expr: Expr) -> None:
-        """Refuse what has no meaning in a forward pass: labels as numbers, and axes without a size."""
-        known = {t for tokens in self.types.values() for t in tokens} | set(self.merged)
+    def _labels(self, expr: Expr) -> None:
+        """Refuse labels used as numbers, and numbers used as labels."""
         for node in expr.walk():
             if isinstance(node, Index):
                 for item in node.items:
                     if isinstance(item, Name) and item.id not in self.labels:
                         step = f"declare labels as {item}: N {LABEL}"
                         raise fault(
-                            node.source, f"{item} is used as labels, and is not declared so", step=step
+                            item.source, f"{item} is used as labels, and is not declared so", step=step
                         )
-            elif isinstance(node, OneHot):
+                continue
+            if isinstance(node, OneHot):
                 if not (isinstance(node.labels, Arange) or str(node.labels) in self.labels):
                     raise fault(node.source, f"{node.labels} is used as labels, and is not declared so")
-            elif any(isinstance(child, Name) and child.id in self.labels for child in node.children):
-                name = next(c for c in node.children if isinstance(c, Name) and c.id in self.labels)
-                step = "labels pick entries: S[arange(N), y], or onehot(y, C)"
-                raise fault(node.source, f"{name} are labels, and are used as numbers", step=step)
+                continue
+            for child in node.children or (node,):
+                if isinstance(child, Name) and child.id in self.labels and (node.children or node is expr):
+                    step = "labels pick entries: S[arange(N), y], or onehot(y, C)"
+                    raise fault(child.source, f"{child} are labels, and are used as numbers", step=step)
+
+    def _merges(self, expr: Expr) -> None:
+        """Note the axes that a reshape merges or splits."""
+        known = {t for tokens in self.types.values() for t in tokens} | set(self.merged)
+        for node in expr.walk():
             if isinstance(node, Reshape):
                 self._merge(node, known)
 

@@ -91,7 +91,9 @@ def simplify(derivation: Derivation, seeded: bool = False) -> Simplified:
         except TooLarge:
             return expr
 
-    frame.simpler = lambda e: e if isinstance(e, Name | Number) else shorter(e)
+    frame.simpler = lambda e: (
+        e if isinstance(e, Number) or (isinstance(e, Name) and e.id not in inline) else shorter(e)
+    )
     for line in program.lines:
         if line.target not in inline:
             laws.define(line.target, line.tokens, line.expr, line.own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -122,7 +123,7 @@ class Writer:
         expr, idx = factor
         rows = {plain_of(i) for i in idx if i is not None}
         picks = any(isinstance(i, tuple) for i in idx) or len([i for i in idx if i is not None]) > len(rows)
-        if picks and len(rows) == 1:
+        if picks and len(rows) == 1 and None not in idx:
             row = str(rows.pop())
             count = self.size(row)
             items: list[str | Expr] = []
@@ -147,21 +148,32 @@ class Writer:
                 out.append(Tensor(OneHot(labels, self.size(str(column))), (row, str(column))))
                 continue
             rows = {plain_of(i) for i in idx if i is not None}
-            if len(rows) > 1 and any(isinstance(i, tuple) for i in idx):
-                tokens = expr.infer(self.frame.types)
-                plain: list[str | None] = []
-                for token, i in zip(tokens, idx, strict=True):
-                    if not isinstance(i, tuple):
-                        plain.append(i)
-                        continue
-                    column = self.frame.fresh(token)
-                    plain.append(str(column))
-                    sums.add(str(column))
-                    out.append(Tensor(OneHot(Name(i[0]), self.size(str(column))), (i[1], str(column))))
-                out.append(Tensor(expr, tuple(plain), power))
+            several = any(isinstance(i, tuple) for i in idx) or len([i for i in idx if i is not None]) > len(
+                rows
+            )
+            if several and (len(rows) > 1 or None in idx):
+                plain = self.spread_out(expr, idx, out, sums)
+                out.append(Tensor(expr, plain, power))
                 continue
             out.append(self.tensor((expr, idx), power))
         return out, sums
+
+    def spread_out(
+        self, expr: Expr, idx: tuple[Idx, ...], out: list[Tensor], sums: set[str]
+    ) -> tuple[str | None, ...]:
+        """Indices that all differ: a one-hot matrix, summed over, ties each new one to the label or index it was."""
+        plain: list[str | None] = []
+        for token, i in zip(expr.infer(self.frame.types), idx, strict=True):
+            if i is None or (isinstance(i, str) and i not in plain):
+                plain.append(i)
+                continue
+            column = str(self.frame.fresh(token))
+            row = str(plain_of(i))
+            labels = Name(i[0]) if isinstance(i, tuple) else Arange(self.size(row))
+            out.append(Tensor(OneHot(labels, self.size(column)), (row, column)))
+            sums.add(column)
+            plain.append(column)
+        return tuple(plain)
 
     def term(self, term: Term, order: list[str]) -> Expr:
         """One term, laid out to broadcast against the axes in `order`."""
@@ -178,9 +190,9 @@ class Writer:
             tensors = [*rest, found]
         return self.product(tensors, term.number, order)
 
-    def averages(self, rest: Sequence[Tensor], s: str) -> bool:
-        """Whether a 1/N stands beside a sum over N."""
-        return any(t.expr == self.size(s) and t.power <= -1 and not t.idx for t in rest)
+    def averages(self, rest: Sequence[Tensor], s: str, times: int = 1) -> bool:
+        """Whether a 1/N stands beside a sum over N, so many times."""
+        return any(t.expr == self.size(s) and t.power <= -times and not t.idx for t in rest)
 
     def matmul(self, group: list[Tensor], s: str, order: list[str], averages: bool) -> Tensor | None:
         """A sum over one index of two clumps of factors as a matrix product, where that is one."""
@@ -251,7 +263,8 @@ class Writer:
                 union = [wanted.pop(0) if i in wanted or i in kept else i for i in union]
         body = self.product(group, Fraction(1), union)
         function = "sum"
-        if all(self.averages(rest, i) for i in done):
+        sizes = Counter(self.frame.token[i] for i in done)
+        if all(self.averages(rest, i, sizes[self.frame.token[i]]) for i in done):
             function = "mean"
             for i in done:
                 at = next(k for k, t in enumerate(rest) if t.expr == self.size(i) and t.power <= -1)

@@ -68,7 +68,9 @@ MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "batch normalisation in one line": (
-        "x: N D;  gamma: D;  beta: D\nxhat = (x - mean(x, axis=0)) / sqrt(var(x, axis=0) + 1e-5)\nout = gamma * xhat + beta",
+        """x: N D;  gamma: D;  beta: D
+        xhat = (x - mean(x, axis=0)) / sqrt(var(x, axis=0) + 1e-5)
+        out = gamma * xhat + beta""",
         (),
     ),
     "layer normalisation": (
