@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.axes import REST
 from handgrad.causes import words_for
 from handgrad.layers import Layer
 from handgrad.probe import call, items
@@ -39,7 +40,8 @@ class Claim:
 
     `arguments` makes fresh copies of what the reference function of this role takes; `own` gives the
     gradient of the student's own forward and its relative accuracy, where that forward is wrong; `slips` gives
-    what the usual slips with the upstream gradient would have returned, by cause.
+    what the usual slips with the upstream gradient would have returned, by cause; `told` what mistakes that
+    the caller knows of would have, by the sentence that tells them.
     """
 
     role: str
@@ -54,6 +56,7 @@ class Claim:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[], tuple[Array, float] | None] | None = None
     slips: Callable[[], Mapping[str, Array]] = dict
+    told: Mapping[str, Array] = field(default_factory=dict)
 
 
 def diagnose(claim: Claim) -> Diagnosis:
@@ -62,12 +65,20 @@ def diagnose(claim: Claim) -> Diagnosis:
         found = step(claim)
         if found is not None:
             return Diagnosis(kind, *found)
-    advice = "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours"
+    return Diagnosis("unknown", None, "no known cause fits", _advice(claim))
+
+
+def _advice(claim: Claim) -> str:
+    """What to try where no known cause fits."""
+    if claim.own is not None and claim.role == "loss":
+        return "next: your loss is wrong too; mend it first, then its gradient"
     if claim.own is not None:
-        advice = "next: your forward is wrong, and backward works from what it cached; mend the forward first"
-        if claim.role == "loss":
-            advice = "next: your loss is wrong too; mend it first, then its gradient"
-    return Diagnosis("unknown", None, "no known cause fits", advice)
+        return "next: your forward is wrong, and backward works from what it cached; mend the forward first"
+    if claim.value.ndim == 0:
+        return "next: move this one number a little, and see how far the output goes"
+    if claim.layer is not None and REST in claim.layer.spec.outputs.get("out", ()):
+        return "next: take a single number for x; derive its gradient by hand, and compare it with yours"
+    return "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours"
 
 
 _Found = tuple[str | None, str, str]
@@ -100,6 +111,14 @@ def _own_forward(claim: Claim) -> _Found | None:
     if own is None or _close(claim.truth, own[0], own[1]) or not _close(claim.value, own[0], own[1]):
         return None
     return _named("own-forward", claim)
+
+
+def _told(claim: Claim) -> _Found | None:
+    for sentence, wrong in claim.told.items():
+        wrong = np.asarray(wrong, dtype=np.float64)
+        if not _close(wrong, claim.truth, claim.tolerance) and _close(claim.value, wrong, claim.tolerance):
+            return "told", sentence, ""
+    return None
 
 
 def _mistake(claim: Claim) -> _Found | None:
@@ -279,6 +298,7 @@ def _list(which: NDArray[np.bool_]) -> str:
 
 _STEPS: tuple[tuple[str, Callable[[Claim], _Found | None]], ...] = (
     ("own forward", _own_forward),
+    ("mistake", _told),
     ("mistake", _mistake),
     ("path", _path),
     ("factor", _factor),

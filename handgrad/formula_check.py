@@ -84,9 +84,8 @@ def check_formula(
     if found is not None:
         ledger.add(found, (part,))
     ledger.tried += [sizes_text(question.sizes)] * 2
-    return ledger.report(
-        f"axes {letters(question.known[wrt])}, and right on random numbers at {ledger.tried[0]}, twice"
-    )
+    where = f"axes {letters(question.known[wrt])}, and right on random numbers at {ledger.tried[0]}, twice"
+    return ledger.report(where if question.sizes else "right on random numbers, twice")
 
 
 @dataclass(frozen=True)

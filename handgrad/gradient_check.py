@@ -36,6 +36,7 @@ def check_gradient(
     *,
     dout: Array | None = None,
     shapes: str = "",
+    mistakes: Mapping[str, Mapping[str, Array]] | None = None,
     seed: int = 0,
 ) -> Report:
     """Compare claimed gradients of <dout, f(*inputs)> with numerical ones, and say what is wrong.
@@ -43,7 +44,8 @@ def check_gradient(
     `f` returns a scalar, or an array with `dout` of its shape; of a pair such as (out, cache) the first counts.
     `inputs` are float arrays by name (in f's order), in a sequence, or one alone; `grads` the same, without d in
     their names, each of its input's shape, or a function of no arguments that returns them: whatever that raises
-    is a finding, and None is "not attempted". `shapes`, "x: N D, w: D M", names the axes for the diagnosis.
+    is a finding, and None is "not attempted". `shapes`, "x: N D, w: D M", names the axes for the diagnosis;
+    `mistakes`, {"a sentence": {"w": its wrong gradient}}, are recognised and told in those words.
     Complex steps where f allows them, else central differences; a true gradient of zero is warned of, for it
     proves nothing. Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error".
     """
@@ -60,7 +62,7 @@ def check_gradient(
     except HandgradError as error:
         return Report("check_gradient", {}, (Finding("call", "", "call", None, str(error)),))
     ledger = Ledger("check_gradient", tuple(f"d{name}" for name in claims))
-    context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given)
+    context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given, told=mistakes or {})
     if upstream.ndim:
         context = replace(context, slips=lambda name: slips(_along(f, given, name), given[name], upstream))
     got = call(_judge, context, ledger, f, claims, tokens, np.random.default_rng(seed))

@@ -48,6 +48,7 @@ class Context:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[str], tuple[Array, float] | None] | None = None
     slips: Callable[[str], Mapping[str, Array]] = lambda _: {}
+    told: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     judged_as: str = ""
 
     @property
@@ -200,6 +201,11 @@ def judge_value(
         arguments=context.arguments,
         dout=context.dout,
         inputs=context.inputs,
+        told={
+            words: by[what.removeprefix("d")]
+            for words, by in context.told.items()
+            if what.removeprefix("d") in by
+        },
         slips=lambda: context.slips(what.removeprefix("d")),
         own=None if own is None or not what.startswith("d") else lambda: own(what.removeprefix("d")),
     )
@@ -235,7 +241,9 @@ def _headline(what: str, claim: Claim) -> str:
 def _details(claim: Claim, tokens: Tokens) -> list[str]:
     bound = sizes_text(claim.sizes)
     if claim.value.ndim == 0:
-        return [f"yours {float(claim.value):.4g}, tolerance {claim.tolerance:g} of its size        {bound}"]
+        return [
+            f"yours {float(claim.value):.4g}, tolerance {claim.tolerance:g} of its size        {bound}".rstrip()
+        ]
     worst = np.unravel_index(int(np.argmax(np.abs(claim.value - claim.truth))), claim.value.shape)
     index = ", ".join(str(int(i)) for i in worst)
     return [

@@ -6,6 +6,7 @@ object's type is exactly a built-in one or numpy.ndarray.
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 import warnings
@@ -30,6 +31,10 @@ __all__ = [
 ]
 
 MOST_ARRAYS = 200  # a cache holds a dozen arrays; the bound keeps a hostile one from holding us up
+
+
+# NumPy's words for a product that does not fit name no side: "(size 7 is different from 3)".
+_CORE_DIMENSION = re.compile(r"core dimension 0.*\(size (\d+) is different from (\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ def _describe(error: BaseException, trace: TracebackType | None) -> str:
         text = " ".join(BaseException.__str__(error).split())[:300]
     except BaseException:  # the arguments of an exception may have a hostile repr
         text = ""
+    core = _CORE_DIMENSION.search(text)
+    if core:
+        text = f"in this matrix product the inner axes differ: {core[2]} on the left, {core[1]} on the right"
     words = f"{type_name(error)}: {text}" if text else type_name(error)
     try:
         frames = traceback.extract_tb(trace, limit=50)[1:]
