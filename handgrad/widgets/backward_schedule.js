@@ -57,7 +57,7 @@ const memory = ({ L, last, every, most }, t) => {
   every.forEach((n, k) => {
     const x = 20 + k * pitch, as = k <= L ? "value" : "gradient", seen = k <= t;
     parts.push(rect(x + 2, base - n * unit, pitch - 4, n * unit, { as: seen ? as : "none", alpha: k === t ? 0.75 : seen ? 0.28 : 0, line: seen ? as : "text", width: k === t ? 2.2 : seen ? 1 : 0.4 }));
-    parts.push(text(x + pitch / 2, base + 16, k === 0 ? "X" : k <= L ? `F${k}` : k === L + 1 ? "ℓ" : `B${2 * L + 2 - k}`, { size: 11.5, bold: k === t }));
+    parts.push(text(x + pitch / 2, base + 16, k === 0 ? "X" : k <= L ? `F${k}` : k === L + 1 ? "ℓ" : `B${2 * L + 2 - k}`, { size: 12, bold: k === t }));
   });
   if (t >= peak && t !== peak) parts.push(path(`M18 ${base - most * unit} H344`, { dash: "2 4", alpha: 0.7 }), text(344, base - most * unit - 5, `most: ${most}`, { size: 12, anchor: "end" }));
   return parts;

@@ -110,7 +110,7 @@ const CSS = `
 .hg-figure { box-sizing: border-box; max-width: 800px; padding: 12px 14px; border-radius: 10px; font: 14px/1.45 system-ui, sans-serif;
   color: var(--jp-content-font-color1, inherit); border: 1px solid color-mix(in srgb, currentColor 24%, transparent); }
 .hg-figure p { margin: 0 0 8px; }
-.hg-figure form { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 205px), 1fr)); gap: 0 22px; margin: 0 0 8px; }
+.hg-figure form { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 190px), 1fr)); gap: 0 22px; margin: 0 0 8px; }
 .hg-figure .hg-row { display: grid; grid-template-columns: minmax(2.2em, auto) 1fr 3em; gap: 8px; align-items: center; min-height: 36px; margin: 0; }
 .hg-figure .hg-row[hidden] { display: none; }
 .hg-figure .hg-shown { text-align: right; font-variant-numeric: tabular-nums; }

@@ -106,7 +106,7 @@ def test_the_ends_of_a_slider_are_the_bounds_of_its_trait(show: Any, figure: typ
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390, 320])
+@pytest.mark.parametrize("width", [1280, 690, 390, 320])
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_figure_fits_and_its_letters_are_legible(
     show: Any, figure: type[Figure], width: int, theme: str
