@@ -30,7 +30,8 @@ def to_data(derivation: Derivation, proof: Proof | None = None) -> dict[str, Any
         "upstream": derivation.upstream,
         "steps": [_step(step) for step in derivation.steps],
         "gradients": [
-            {"name": g.name, "of": g.of, "axes": list(g.tokens), "parts": [p.target for p in g.parts], "formula": str(g.expr)}
+            {"name": g.name, "of": g.of, "axes": list(g.tokens), "formula": str(g.expr),
+             "parts": [part.target for part in g.parts]}
             for g in derivation.gradients
         ],
         "whole": [

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import keyword
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from handgrad.axes import Tokens, letters
 from handgrad.derive.derivation import Derivation
 from handgrad.derive.simplify import simplify
+from handgrad.errors import UnknownNameError, layout, nearest
 from handgrad.expressions import Binary, Call, Expr, Name, Number, Reduce, Transpose, Unary
 from handgrad.formula import OPERATIONS
 from handgrad.placement import Arange, Index, OneHot, Permute, Reshape, Spread
@@ -52,22 +53,36 @@ _HELPERS = {
 _TAKEN = {"np", "cache", "forward", "backward", "dout", *_HELPERS}
 
 
-def emit(derivation: Derivation) -> str:
+def emit(derivation: Derivation, wrt: Iterable[str] = ()) -> str:
     """The text of the module. forward takes what the program declares, in that order; backward returns the
-    gradients of all of it but labels, in the same order. A loss has upstream dout = 1.
+    gradients of `wrt`, or of all of it but labels, in the same order. A loss has upstream dout = 1.
+    Raises UnknownNameError for a name in `wrt` that is no input.
     """
-    return _Module(derivation).text()
+    wanted = tuple(wrt)
+    for name in wanted:
+        if name not in derivation.program.inputs:
+            step = nearest(name, derivation.program.inputs)
+            raise UnknownNameError(layout("emit", f"no input {name!r}", step=step))
+    return _Module(derivation, wanted).text()
 
 
 @dataclass
 class _Module:
     derivation: Derivation
+    wrt: tuple[str, ...]
     used: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         program = self.derivation.program
         self.program = program
-        self.whole = simplify(self.derivation, seeded=True)
+        self.finals = [n for n in program.given if n in (self.wrt or program.inputs)]
+        whole = simplify(self.derivation, seeded=True)
+        needed = {f"d{name}" for name in self.finals}
+        for line in reversed(whole.lines):
+            if line.name in needed:
+                needed.update(line.expr.names)
+        self.whole = replace(whole, lines=tuple(line for line in whole.lines if line.name in needed))
+        self.lost = [name for name in self.derivation.unused if name in self.finals]
         taken = _TAKEN | set(program.types)
         self.spelled = {self.derivation.upstream: "dout"}
         for name in [*program.types, *program.axes, *(line.name for line in self.whole.lines)]:
@@ -97,7 +112,7 @@ class _Module:
         names = {name for line in self.whole.lines for name in line.expr.names}
         names |= {t for line in self.whole.lines for t in self.counted(line.expr)}
         own = {line.name for line in self.whole.lines} | {self.derivation.upstream}
-        lost = set(self.derivation.unused)
+        lost = set(self.lost)
         values = [name for name in self.program.types if (name in names and name not in own) or name in lost]
         return values + [axis for axis in self.program.axes if axis in names and axis not in values]
 
@@ -134,7 +149,7 @@ class _Module:
     def backward(self, needed: list[str]) -> str:
         program = self.program
         rows = ["def backward(dout, cache):"]
-        finals = [n for n in program.given if n in program.inputs]
+        finals = self.finals
         shapes = [f"{self.name(f'd{n}')}: {letters(program.types[n])}" for n in finals]
         rows.append(f'    """dout: {letters(program.lines[-1].tokens)} -> {", ".join(shapes)}."""')
         if needed:
@@ -147,7 +162,7 @@ class _Module:
                     rows.append(f"    {name} = {self.code(expr, done)}")
                     done[expr] = name
             rows.append(f"    {self.name(line.name)} = {self.code(line.expr, done)}")
-        rows += [f"    {self.name(f'd{n}')} = np.zeros_like({self.name(n)})" for n in self.derivation.unused]
+        rows += [f"    {self.name(f'd{n}')} = np.zeros_like({self.name(n)})" for n in self.lost]
         rows.append(f"    return {', '.join(self.name(f'd{n}') for n in finals)}")
         return "\n".join(rows)
 
@@ -178,7 +193,7 @@ class _Module:
         """The expression as NumPy code, with names for what has been computed."""
         self.done = dict(done)
         text = self.of(expr)
-        if isinstance(expr, Binary) and OPERATIONS[expr.op].kind == "compare":
+        if _mask(expr):
             return f"({text}).astype(float)"
         if isinstance(expr, Spread):
             return f"{text}.copy()"
@@ -212,7 +227,7 @@ class _Module:
 
     def factor(self, expr: Expr, least: int) -> str:
         """An operand that must be a number: a comparison alone would be a truth value."""
-        if isinstance(expr, Binary) and OPERATIONS[expr.op].kind == "compare" and expr not in self.done:
+        if _mask(expr) and expr not in self.done:
             return f"({self.of(expr)}).astype(float)"
         return self.inside(expr, least)
 
@@ -254,7 +269,7 @@ class _Module:
 
     def joined(self, above: list[Expr], below: list[Expr], first: str = "") -> str:
         above = [e for e in above if e != Number(1)]
-        masks = [isinstance(e, Binary) and OPERATIONS[e.op].kind == "compare" for e in above]
+        masks = [_mask(e) for e in above]
         plain = self.factor if (masks and all(masks) and not first) else self.inside
         parts = [first] if first else []
         parts += [plain(e, 3 if k == 0 and not first else 4) for k, e in enumerate(above)]
@@ -314,3 +329,10 @@ class _Module:
         shape = f"({sizes},)" if len(expr.sizes) == 1 else f"({sizes})"
         function = "np.broadcast_to" if isinstance(expr, Spread) else "np.reshape"
         return f"{function}({self.of(expr.operand)}, {shape})"
+
+
+def _mask(expr: Expr) -> bool:
+    """Whether NumPy would make truth values of it, with which it does not subtract."""
+    if isinstance(expr, Transpose | Permute | Reshape | Spread | Index):
+        return _mask(expr.children[0])
+    return isinstance(expr, Binary) and OPERATIONS[expr.op].kind == "compare"

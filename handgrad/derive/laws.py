@@ -1,13 +1,12 @@
-"""The laws by which terms get shorter. None of them knows a layer; each is proved in the tests.
+"""The laws by which terms get shorter. None of them knows a layer; each has an example, which the tests prove.
 
-Terms are in normal form already (`handgrad.derive.terms`): products are multiplied out, powers collected, one-hot
-factors used up, constants taken out of sums. On top of that:
+Reading a formula into terms already brings it to a normal form: that is FORMS. What shortens terms is LAWS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from handgrad.axes import Tokens
@@ -25,7 +24,7 @@ from handgrad.derive.terms import (
 )
 from handgrad.expressions import Expr, Name, Reduce
 
-__all__ = ["LAWS", "Definition", "Law", "Rewriter"]
+__all__ = ["FORMS", "LAWS", "Definition", "Form", "Law", "Rewriter"]
 
 _MOST_ROUNDS = 60
 _DEEPEST = 3
@@ -215,7 +214,7 @@ def _unfold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
             holders = [f for f in term.factors if any(plain_of(i) == s for i in f[1])]
             if len(holders) != 1 or term.factors[holders[0]] != 1:
                 continue
-            new = _softmax_sums_to_one(self, term, holders[0], s) or self.unfolded(term, holders[0])
+            new = self.unfolded(term, holders[0])
             if new is None:
                 continue
             self.depth += 1
@@ -228,17 +227,21 @@ def _unfold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
     return None
 
 
-def _softmax_sums_to_one(self: Rewriter, term: Term, factor: Factor, s: str) -> list[Term] | None:
-    expr = factor[0]
-    found = self.definition(expr)
-    expr = found.expr if found is not None else expr
-    if not (isinstance(expr, Reduce) and expr.function == "softmax" and s in factor[1]):
-        return None
-    axes = expr.positions(expr.operand.infer(self.frame.types))
-    if [factor[1][i] for i in axes] != [s]:
-        return None
-    rest = {f: p for f, p in term.factors.items() if f != factor}
-    return self.normal([Term(term.number, rest, term.sums - {s})])
+def _softmax_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
+    """A softmax that is summed alone over its axis is 1."""
+    for place, term in enumerate(terms):
+        for factor, power in term.factors.items():
+            found = self.definition(factor[0])
+            expr = found.expr if found is not None else factor[0]
+            if power != 1 or not (isinstance(expr, Reduce) and expr.function == "softmax"):
+                continue
+            along = {factor[1][i] for i in expr.positions(expr.operand.infer(self.frame.types))}
+            rest = {f: p for f, p in term.factors.items() if f != factor}
+            if along <= term.sums and not along & Term(Fraction(1), rest).indices():
+                sums = frozenset(s for s in term.sums if s not in along)
+                new = Term(term.number, rest, sums)
+                return self.normal([*terms[:place], new, *terms[place + 1 :]])
+    return None
 
 
 def _fold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
@@ -295,32 +298,83 @@ def _opened(self: Rewriter, terms: list[Term], names: set[str]) -> list[Term]:
 
 
 @dataclass(frozen=True)
-class Law:
-    """One law: what it says, and an example, before = after, on the shapes; `given` are the lines before."""
+class Form:
+    """One law of the normal form: what it says, and an example, before = after, on the shapes."""
 
     says: str
-    apply: Callable[[Rewriter, list[Term]], list[Term] | None]
     shapes: str
-    given: str
     before: str
     after: str
+    given: str = ""
+
+
+FORMS: tuple[Form, ...] = (
+    Form(
+        "products are multiplied out, and common factors taken out",
+        "A: N D, B: N D, c: D", "A * c + c * B", "c * (A + B)",
+    ),
+    Form("powers of the same factor are collected", "A: N D, c: D", "A * c / c ** 3", "A / c ** 2"),
+    Form("like terms are added up", "A: N D", "A + 2 * A - A / 2", "5 * A / 2"),
+    Form("(A B)ᵀ = Bᵀ Aᵀ", "A: N D, B: D C", "(A @ B).T", "B.T @ A.T"),
+    Form(
+        "a sum over products is a matrix product",
+        "A: N D, B: N D", "sum(A[:, :, None] * B[:, None, :], axis=0)", "A.T @ B",
+    ),
+    Form(
+        "what does not depend on the index leaves the sum",
+        "A: N D, r: N", "sum(r[:, None] * A, axis=D)", "r * sum(A, axis=D)",
+    ),
+    Form(
+        "a sum of N equal terms is N of them",
+        "c: D, N_: N", "sum(broadcast_to(c, (N, D)), axis=N)", "N * c",
+    ),
+    Form(
+        "a sum of sums is the sum of the terms",
+        "A: N D, B: N D", "sum(A + B, axis=N) - sum(B, axis=N)", "sum(A, axis=N)",
+    ),
+    Form("a sum over N, divided by N, is the mean", "A: N D", "sum(A, axis=N) / N", "mean(A, axis=N)"),
+    Form(
+        "copies need no spelling out beside the whole array",
+        "A: N D, c: D", "A * broadcast_to(c, (N, D))", "A * c",
+    ),
+    Form(
+        "a one-hot row picks one entry of a sum",
+        "A: N C, y: N int", "sum(onehot(y, C) * A, axis=C)", "A[arange(N), y]",
+    ),
+    Form(
+        "beside a one-hot row only the picked entry matters", "A: N C, y: N int",
+        "onehot(y, C) * A / A[arange(N), y][:, None]", "onehot(y, C)",
+    ),
+    Form("a mask is its own square", "A: N D", "(A > 0) * (A > 0) * A", "(A > 0) * A"),
+    Form("a named function value goes by its name", "A: N D", "exp(A) * A", "E * A", "E = exp(A)"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Law(Form):
+    """One law that shortens terms; `given` are the lines that stand before."""
+
+    apply: Callable[[Rewriter, list[Term]], list[Term] | None] = field(kw_only=True)
 
 
 LAWS: tuple[Law, ...] = (
     Law(
-        "what is summed alone is looked into: centred values sum to 0", _unfold_sum,
-        "X: N D, G: D", "m = mean(X, axis=N)\nZ = X - m", "G * sum(Z, axis=N) + G", "G",
+        "what is summed alone is looked into: centred values sum to 0", "X: N D, G: D",
+        "G * sum(Z, axis=N) + G", "G", "m = mean(X, axis=N)\nZ = X - m", apply=_unfold_sum,
     ),
     Law(
-        "a product or a sum that has a name goes by its name", _fold,
-        "E: N C, G: N C", "R = sum(E, axis=C)\nP = E / R[:, None]", "G * E / sum(E, axis=C)[:, None]", "G * P",
+        "a product or a sum that has a name goes by its name", "E: N C, G: N C",
+        "G * E / sum(E, axis=C)[:, None]", "G * P", "R = sum(E, axis=C)\nP = E / R[:, None]", apply=_fold,
     ),
     Law(
-        "a difference that has a name goes by its name", _fold_sum,
-        "X: N D, G: N D", "m = mean(X, axis=N)\nZ = X - m", "G * X - G * m", "G * Z",
+        "a softmax sums to 1", "S: N C, g: N", "g * sum(P, axis=C)", "g", "P = softmax(S, axis=C)", apply=_softmax_sum,
     ),
     Law(
-        "a value is looked into where that makes terms cancel", _unfold,
-        "p: N, y: N", "q = 1 - y", "q * p - y + y * p", "p - y",
+        "a difference that has a name goes by its name", "X: N D, G: N D",
+        "G * X - G * m", "G * Z", "m = mean(X, axis=N)\nZ = X - m", apply=_fold_sum,
+    ),
+    Law(
+        "a value is looked into where that makes terms cancel", "p: N, y: N",
+        "q * p - y + y * p", "p - y", "q = 1 - y", apply=_unfold,
     ),
 )  # fmt: skip

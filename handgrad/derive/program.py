@@ -141,17 +141,17 @@ class Program:
         ]
         return int(np.prod(sizes, dtype=int))
 
-    def label_range(self, name: str) -> Token:
-        """The axis that the labels count: the one along which they pick."""
+    def label_range(self, name: str) -> tuple[Token, ...]:
+        """The axes that the labels count: those along which they pick."""
+        found: list[Token] = []
         for line in self.lines:
             for node in line.expr.walk():
                 if isinstance(node, Index) and node.picks:
-                    for item, token in zip(node.items, self.types[str(node.operand)], strict=True):
-                        if item == Name(name):
-                            return token
+                    axes = self.types[str(node.operand)]
+                    found += [t for item, t in zip(node.items, axes, strict=True) if item == Name(name)]
                 if isinstance(node, OneHot) and node.labels == Name(name):
-                    return axis_of(node.count)
-        return 1
+                    found.append(axis_of(node.count))
+        return tuple(dict.fromkeys(found)) or (1,)
 
     def sample(self, rng: np.random.Generator, sizes: Mapping[str, int]) -> dict[str, Array]:
         """Random inputs at which every value is finite, and random labels. Raises FormulaError if none is found."""
@@ -165,7 +165,7 @@ class Program:
                 if attempt >= 4:  # and so may a difference from 1
                     drawn[name] = 0.4 * drawn[name] / (1 + np.abs(drawn[name]))
             for name, tokens in self.labels.items():
-                count = shape_of((self.label_range(name),), sizes)[0]
+                count = min(shape_of(self.label_range(name), sizes))
                 drawn[name] = rng.integers(0, count, shape_of(tokens, sizes))
             values = self.run(drawn, sizes)
             bad = [name for name, a in values.items() if not np.isfinite(a).all()]

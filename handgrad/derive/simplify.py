@@ -6,7 +6,7 @@ several others need, and that holds a matrix product, keeps a line of its own: d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from handgrad.placement import Index, Permute, Spread
 if TYPE_CHECKING:
     from handgrad.derive.derivation import Derivation
 
-__all__ = ["Simplified", "WholeLine", "simplify"]
+__all__ = ["Engine", "Simplified", "WholeLine", "simplify"]
 
 SHORT = 2.6  # a formula of this cost, such as R / N, is not worth a line of its own
 LONG = 30.0  # nor is one of this cost worth repeating
@@ -67,36 +67,49 @@ class Simplified:
         return known
 
 
+class Engine:
+    """Reads formulas into terms, shortens them by the laws, and writes them as formulas again.
+
+    lines: the values that have names. inline: names that are read as other expressions; it may grow.
+    """
+
+    def __init__(self, lines: Iterable[Line], types: Mapping[str, Tokens], inline: dict[str, Expr]) -> None:
+        lines = tuple(lines)
+        inline.update({line.target: line.expr for line in lines if _copies(line.expr)})
+        self.types, self.inline = types, inline
+        self.frame = Frame(types, {line.expr: line.target for line in lines}, inline)
+        self.laws = Rewriter(self.frame)
+        self.writer = Writer(self.frame)
+        self.frame.simpler = self.argument
+        for line in lines:
+            if line.target not in inline:
+                self.laws.define(line.target, line.tokens, line.expr, line.own)
+
+    def argument(self, expr: Expr) -> Expr:
+        """The argument of a function, as it stands in a formula."""
+        plain = isinstance(expr, Number) or (isinstance(expr, Name) and expr.id not in self.inline)
+        return expr if plain else self.shorter(expr)
+
+    def shorter(self, expr: Expr) -> Expr:
+        """The shortest formula that the laws find, or the same where it grows too large on the way."""
+        tokens = expr.infer(self.types)
+        try:
+            idx = self.frame.open(tokens)
+            found = self.writer.write(self.laws.shortest(self.frame.read(expr, idx)), idx, tokens)
+        except TooLarge:
+            return expr
+        return found if found.infer(self.types) == tokens else expr
+
+
 def simplify(derivation: Derivation, seeded: bool = False) -> Simplified:
     """Simplify a derivation's gradients. seeded: keep the upstream of a loss as a factor instead of 1."""
     program = derivation.program
     inline: dict[str, Expr] = {}
     if program.scalar and not seeded:
         inline[derivation.upstream] = Number(1)
-    for line in program.lines:
-        if _copies(line.expr):
-            inline[line.target] = line.expr
     types = derivation.types
-    known = {line.expr: line.target for line in program.lines}
-    frame = Frame(types, known, inline)
-    laws = Rewriter(frame)
-    writer = Writer(frame)
-
-    def shorter(expr: Expr) -> Expr:
-        try:
-            tokens = expr.infer(types)
-            idx = frame.open(tokens)
-            found = writer.write(laws.shortest(frame.read(expr, idx)), idx, tokens)
-            return found if found.infer(types) == tokens else expr
-        except TooLarge:
-            return expr
-
-    frame.simpler = lambda e: (
-        e if isinstance(e, Number) or (isinstance(e, Name) and e.id not in inline) else shorter(e)
-    )
-    for line in program.lines:
-        if line.target not in inline:
-            laws.define(line.target, line.tokens, line.expr, line.own)
+    engine = Engine(program.lines, types, inline)
+    frame, laws = engine.frame, engine.laws
     lines: list[WholeLine] = []
     affine = _affine(program)
     uses = _uses(derivation)
@@ -106,7 +119,7 @@ def simplify(derivation: Derivation, seeded: bool = False) -> Simplified:
         try:
             idx = frame.open(gradient.tokens)
             terms = laws.shortest(frame.read(whole, idx))
-            expr = tidy(writer.write(terms, idx, gradient.tokens))
+            expr = tidy(engine.writer.write(terms, idx, gradient.tokens))
             length = cost(terms)
         except TooLarge:
             terms, expr, length = [], tidy(substitute(whole, inline)), LONG

@@ -122,6 +122,8 @@ class Prover:
         y = Evaluator(env, numbers, self.sizes, types).of(opened)
         upstream = self._symbols("g", line.tokens, None)
         total = sum((g * e for g, e in zip(upstream.flat, y.flat, strict=True)), sympy.Integer(0))
+        if total.is_polynomial():
+            total = sympy.expand(total)
         closed = {**env, step.name: env[OPEN], line.target: y, step.upstream: upstream}
         numbers[step.upstream] = np.ones(np.shape(self.values[line.target]))
         claimed = Evaluator(closed, numbers, self.sizes, types).of(step.expr)

@@ -12,6 +12,7 @@ from handgrad import check, layers
 from handgrad.derive import derive
 from handgrad.derive.data import to_json
 from handgrad.derive.emit import emit
+from handgrad.errors import HandgradError
 from tests.derive.test_models import MODELS
 
 
@@ -118,10 +119,29 @@ def test_the_softmax_loss_agrees_with_the_layer_by_hand() -> None:
 
 
 def test_names_that_python_or_the_module_use_are_spelled_otherwise() -> None:
-    text = "np: N D;  cache: D;  dout: N\nsigmoid_ = sigmoid(np * cache) * dout[:, None]\nforward = sum(sigmoid_, axis=D)"
-    module = load(text)
+    lines = (
+        "np: N D;  cache: D;  dout: N",
+        "sigmoid_ = sigmoid(np * cache) * dout[:, None]",
+        "forward = sum(sigmoid_, axis=D)",
+    )
+    module = load("\n".join(lines))
     out, cache = module["forward"](np.ones((3, 2)), np.ones(2), np.ones(3))
     assert [np.shape(g) for g in module["backward"](out, cache)] == [(3, 2), (2,), (3,)]
+
+
+def test_only_the_gradients_asked_for_are_computed() -> None:
+    derivation = derive("X: N D;  theta: D;  y: N\nL = sum((X @ theta - y)**2) / (2 * N)")
+    text = emit(derivation, wrt=["theta"])
+    assert "return dtheta" in text
+    assert "dX" not in text
+    with pytest.raises(HandgradError, match="emit: no input 'Theta'\n  did you mean 'theta'"):
+        emit(derivation, wrt=["Theta"])
+
+
+def test_masks_are_numbers_where_they_are_subtracted() -> None:
+    module = load("X: N D\nH = X.T\nL = abs(H) * (H > 0)")
+    out, cache = module["forward"](np.array([[1.0, -2.0], [3.0, -1.0]]))
+    np.testing.assert_array_equal(module["backward"](np.ones_like(out), cache), [[1.0, 0.0], [1.0, 0.0]])
 
 
 def test_an_input_without_influence_gets_zeros() -> None:
