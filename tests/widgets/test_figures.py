@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -237,3 +239,11 @@ def test_numbers_are_rounded_as_in_javascript(value: float, text: str) -> None:
 )
 def test_small_and_large_numbers_get_a_power_of_ten(value: float, text: str) -> None:
     assert short(value) == text
+
+
+def test_without_anywidget_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "handgrad.widgets.base")
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(ImportError, match="needs the package anywidget, which is not installed") as raised:
+        importlib.import_module("handgrad.widgets.base")
+    assert 'pip install "handgrad[book]"' in str(raised.value)
