@@ -1,4 +1,4 @@
-"""The command `handgrad`: check a file of functions, sync the homework, start something new.
+"""The command `handgrad`: check a file of functions, derive gradients, sync the homework, start something new.
 
 Each sub-command imports what it needs when it runs, so that `handgrad check` asks for NumPy alone.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from handgrad.errors import HandgradError, layout
 
 if TYPE_CHECKING:
+    from handgrad.derive import Derivation, Proof
     from handgrad.layers import Layer
 
 __all__ = ["main"]
+
+_LONGEST = 100_000  # bytes of a forward pass; derive itself stops sooner, with words
 
 
 class _FileError(HandgradError):
@@ -70,6 +73,24 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", nargs="?", type=Path, metavar="FILE.py", help="your file")
     check.add_argument("--list", action="store_true", help="list the layers and their signatures")
     check.set_defaults(run=_check, parser=check, extra=None)
+
+    derive = commands.add_parser(
+        "derive",
+        help="derive the gradients of a forward pass, every line proved",
+        description="Read a forward pass from FILE, or from standard input if FILE is -, and print its derivation. "
+        "Exit code 1 if it cannot be read, or if a line fails its proof.",
+    )
+    derive.add_argument(
+        "file", metavar="FILE", help="the forward pass, declarations first; - for standard input"
+    )
+    derive.add_argument("--format", choices=tuple(_FORMATS), default="text", help="default: text")
+    derive.add_argument(
+        "--dout",
+        metavar="AXES",
+        help='the axes of the upstream gradient, for example "N C"; they are checked',
+    )
+    derive.add_argument("--no-symbolic", action="store_true", help="prove by numbers alone, without SymPy")
+    derive.set_defaults(run=_derive, extra=None)
 
     sync = commands.add_parser(
         "sync",
@@ -214,6 +235,83 @@ def _raised(path: Path, error: BaseException) -> str:
     return layout(
         where, f"the file stops with {said}", details, step="the file must run from top to bottom on its own"
     )
+
+
+def _derive(args: argparse.Namespace) -> int:
+    from handgrad.derive import derive, read
+
+    text = _forward_pass(args.file)
+    if args.dout is not None:
+        text += f"\nd{read(text).out}: {args.dout}\n"
+    derivation = derive(text)
+    proof = derivation.prove(symbolic=not args.no_symbolic)
+    print(_FORMATS[args.format](derivation, proof).rstrip("\n"))
+    for line in proof.failing if args.format == "python" else ():
+        print(f"# WRONG: {line.formula}", file=sys.stderr)
+    return 0 if proof.ok else 1
+
+
+def _forward_pass(name: str) -> str:
+    """The text of FILE, or of standard input. Raises _FileError if it cannot be read."""
+    step = "give the path of a text file, or - for standard input"
+    where = "standard input" if name == "-" else name
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(_LONGEST).decode("utf-8-sig")
+        with open(name, "rb") as file:
+            return file.read(_LONGEST).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _FileError(layout(where, "is not text in UTF-8", step=step)) from None
+    except (OSError, ValueError) as error:
+        path = Path(name)
+        what = "is a folder" if path.is_dir() else "cannot be read" if path.exists() else "no such file"
+        raise _FileError(layout(where, what, step=step)) from error
+
+
+def _as_text(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive import render
+
+    return render(derivation, proof)
+
+
+def _as_markdown(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive.markdown import as_markdown
+
+    return as_markdown(derivation, proof)
+
+
+def _as_latex(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive.paper import as_latex
+
+    return as_latex(derivation, proof)
+
+
+def _as_html(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive.html import as_html
+
+    return as_html(derivation, proof)
+
+
+def _as_python(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive import emit
+
+    return emit(derivation)
+
+
+def _as_json(derivation: Derivation, proof: Proof) -> str:
+    from handgrad.derive import to_json
+
+    return to_json(derivation, proof)
+
+
+_FORMATS: dict[str, Callable[[Derivation, Proof], str]] = {
+    "text": _as_text,
+    "markdown": _as_markdown,
+    "latex": _as_latex,
+    "html": _as_html,
+    "python": _as_python,
+    "json": _as_json,
+}
 
 
 def _sync(args: argparse.Namespace) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,7 +182,16 @@ def test_the_list_names_every_layer_with_its_signature(capsys):
 
 
 @pytest.mark.parametrize(
-    "argv", [["check"], ["check", "affine"], ["check", "affine", "--list"], ["chek"], []]
+    "argv",
+    [
+        ["check"],
+        ["check", "affine"],
+        ["check", "affine", "--list"],
+        ["derive"],
+        ["derive", "-", "--format", "pdf"],
+        ["chek"],
+        [],
+    ],
 )
 def test_a_misspelt_command_exits_with_2_and_the_usage(capsys, argv):
     with pytest.raises(SystemExit) as stop:
@@ -193,6 +205,118 @@ def test_the_version_is_the_packages(capsys):
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"handgrad {__version__}\n"
+
+
+FORWARD = """X: N D;  W: D C;  b: C
+S = X @ W + b
+L = sum(exp(S) ** 2)
+"""
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Puts text, or bytes, on standard input."""
+
+    def put(text):
+        data = text if isinstance(text, bytes) else text.encode()
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+    return put
+
+
+def test_derive_reads_a_file(student, capsys):
+    assert main(["derive", student(FORWARD, "forward.txt")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Forward, one operation a line\n")
+    assert "dW = X.T @ dS   (D, C)   numeric ✓ symbolic ✓" in out
+
+
+def test_derive_reads_standard_input(typed, capsys):
+    typed(FORWARD)
+    assert main(["derive", "-", "--no-symbolic"]) == 0
+    assert "dW = X.T @ dS   (D, C)   numeric ✓ symbolic –" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "holds"),
+    [
+        ("text", "Forward, one operation a line", "dX = dS @ W.T"),
+        ("markdown", "**Forward, one operation a line.**", r"\underbrace{W^\top}_{C \times D}"),
+        ("latex", "% needs", r"\paragraph{Step 1. "),
+        ("html", '<div class="handgrad-derive tex2jax_process">', "<details><summary>Step 1. "),
+        ("python", '"""Forward and backward', "dX = dS @ W.T"),
+        ("json", "{", '"dX"'),
+    ],
+)
+def test_derive_writes_every_format(student, capsys, name, start, holds):
+    argv = ["derive", student(FORWARD, "forward.txt"), "--format", name, "--no-symbolic"]
+    assert main(argv) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(start)
+    assert holds in out
+    assert out.endswith("\n")
+    assert not out.endswith("\n\n")
+    assert err == ""
+    assert main(argv) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_derived_json_and_python_can_be_read_back(student, capsys):
+    path = student(FORWARD, "forward.txt")
+    main(["derive", path, "--format", "json", "--no-symbolic"])
+    json.loads(capsys.readouterr().out)
+    main(["derive", path, "--format", "python", "--no-symbolic"])
+    module: dict[str, object] = {}
+    exec(compile(capsys.readouterr().out, "derived", "exec"), module)
+    assert {"forward", "backward"} <= set(module)
+
+
+def test_the_axes_of_the_upstream_are_checked(typed, capsys):
+    typed("X: N D\nS = 2 * X")
+    assert main(["derive", "-", "--dout", "N D", "--no-symbolic"]) == 0
+    capsys.readouterr()
+    typed("X: N D\nS = 2 * X")
+    err = refused(capsys, "derive", "-", "--dout", "D N")
+    assert "dS is (D, N), and S is (N, D)" in err
+    assert "an upstream gradient has its variable's shape" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("X: N D\nS = X @@ X", "formula, line 2, column 8: cannot be read here\n  S = X @@ X\n         ^\n"),
+        ("X: N D\nS = X @ X", "line 2, column 5: the shapes do not fit in X @ X"),
+        ("X: N D\nS = open('x')", "line 2"),
+        ("X: N D\nimport os", "line 2, column 1: expected an assignment"),
+        ("X: N -> \nS = X", "line 1"),
+        ("", "derive: expected an assignment, got none"),
+        ("S = 1", "derive: no array is declared"),
+        (b"\xff\xfe", "standard input: is not text in UTF-8"),
+        ("X: N\nS = " + "(" * 500 + "X" + ")" * 500, "formula"),
+        ("#" * 100_001, "derive: 100000 characters, at most"),
+    ],
+)
+def test_a_forward_pass_that_cannot_be_read_is_explained_and_exits_with_1(typed, capsys, text, said):
+    typed(text)
+    assert said in refused(capsys, "derive", "-")
+
+
+def test_a_forward_pass_that_is_not_there_is_named(capsys, tmp_path):
+    path = tmp_path / "nowhere.txt"
+    step = "  give the path of a text file, or - for standard input\n"
+    assert refused(capsys, "derive", str(path)) == f"{path}: no such file\n{step}"
+    assert refused(capsys, "derive", str(tmp_path)) == f"{tmp_path}: is a folder\n{step}"
+
+
+@pytest.mark.parametrize("name", ["text", "python"])
+def test_a_line_that_fails_its_proof_exits_with_1(typed, capsys, monkeypatch, name):
+    from handgrad.derive.rules import RULES
+
+    monkeypatch.setitem(RULES, "exp", replace(RULES["exp"], pullbacks=("G",)))
+    typed(FORWARD)
+    assert main(["derive", "-", "--no-symbolic", "--format", name]) == 1
+    out, err = capsys.readouterr()
+    assert "WRONG" in (out if name == "text" else err)
 
 
 def with_numpy_alone(root, *argv):
@@ -217,6 +341,12 @@ sys.exit(main({list(argv)!r}))
 def test_check_needs_nothing_but_numpy(student, root):
     done = with_numpy_alone(root, "check", "affine", student(RIGHT))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_derive_needs_nothing_but_numpy_and_says_that_sympy_is_missing(student, root):
+    done = with_numpy_alone(root, "derive", student(FORWARD, "forward.txt"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SymPy is not installed" in done.stdout
 
 
 @pytest.mark.parametrize("argv", [("sync", "affine"), ("new", "chapter", "19_never_written")])
