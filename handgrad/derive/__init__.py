@@ -32,9 +32,11 @@ The objects, all frozen; every formula is an `Expr` of `handgrad.formula`, and `
     ProofLine    .kind ("step", "sum", "whole") .name .formula .numeric .symbolic .ok;  str: "numeric ✓ symbolic ✓"
     Check        .ok (True, False, None) .why .mark
 
-`render(d, proof)` is the terminal text, `emit(d)` a Python module with `forward` and `backward`, `to_json(d, proof)`
-plain data. `derive` raises FormulaError or SpecError (both HandgradError), worded for the reader, and nothing else.
-SymPy is asked for only when a proof is made, and the proof says so where it is missing.
+`render(d, proof)` is the terminal text. A notebook shows `d` as steps that open one by one, `as_html(d, proof)`;
+`as_markdown(d, proof)` is for a chapter, `as_latex(d, proof)` for a document. `emit(d)` is a Python module with
+`forward` and `backward`, `to_json(d, proof)` plain data. `derive` raises FormulaError or SpecError (both
+HandgradError), worded for the reader, and nothing else. SymPy is asked for only when a proof is made, and the proof
+says so where it is missing.
 """
 
 from __future__ import annotations
@@ -43,6 +45,9 @@ from handgrad.derive.choice import Choice
 from handgrad.derive.data import to_data, to_json
 from handgrad.derive.derivation import Derivation, Gradient, Step, derive
 from handgrad.derive.emit import emit
+from handgrad.derive.html import as_html
+from handgrad.derive.markdown import as_markdown
+from handgrad.derive.paper import as_latex
 from handgrad.derive.program import Line, Program, read
 from handgrad.derive.prove import Check, Proof, ProofLine
 from handgrad.derive.rules import RULES, Rule
@@ -63,6 +68,9 @@ __all__ = [
     "Simplified",
     "Step",
     "WholeLine",
+    "as_html",
+    "as_latex",
+    "as_markdown",
     "derive",
     "emit",
     "read",

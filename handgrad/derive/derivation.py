@@ -120,6 +120,14 @@ class Derivation:
 
         return prove(self, symbolic=symbolic, seed=seed, limit=limit)
 
+    def __repr__(self) -> str:
+        return "\n".join(line.shown for line in self.simplified.lines)
+
+    def _repr_html_(self) -> str:
+        from handgrad.derive.html import as_html
+
+        return as_html(self, self.proof)
+
     def run_steps(
         self, values: Mapping[str, Array], upstream: Array, sizes: Mapping[str, int]
     ) -> dict[str, Array]:

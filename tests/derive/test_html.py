@@ -103,6 +103,12 @@ def test_a_verdict_tells_its_sizes():
     assert "numeric ✓ at N = 7, D = 5, M = 3 · symbolic ✓ at N = " in text
 
 
+def test_a_notebook_shows_the_steps_and_a_terminal_the_result():
+    derivation = derive(PROGRAMS["affine"])
+    assert derivation._repr_html_() == as_html(derivation, derivation.proof)
+    assert repr(derivation) == "db = sum(dout, axis=N)\ndw = x.T @ dout\ndx = dout @ w.T"
+
+
 def test_it_is_small():
     assert len(page(PROGRAMS["affine"], symbolic=True)) < 8_000
     assert len(page(PROGRAMS["attention"])) < 30_000
