@@ -1,0 +1,432 @@
+"""The exercises of the chapter on full Jacobians: what its own check cells say to wrong answers."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handgrad.homework import notebooks
+
+CHAPTER = Path(__file__).resolve().parents[1] / "book" / "07_full_jacobians.ipynb"
+ALL = notebooks.read(CHAPTER).cells
+CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
+EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+
+# Cells whose comparison is meant to fail, and how often.
+REFUSED = {
+    "not-at": 1,
+    "any-order": 1,
+    "mixing": 2,
+    "layouts-run": 1,
+    "softmax-short-refused": 1,
+    "batch-lines": 1,
+}
+
+
+def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
+    body = ast.parse(source).body
+    last = body.pop() if isinstance(body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
+        if last is None:
+            return printed.getvalue(), None
+        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
+    return printed.getvalue() + ("" if value is None else str(value)), value
+
+
+@pytest.fixture(scope="module")
+def chapter() -> dict[str, Any]:
+    """The names of the chapter, run from top to bottom."""
+    names: dict[str, Any] = {}
+    for cell in CELLS.values():
+        run(cell.source, names)
+    return names
+
+
+def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
+    """What the check cell of an exercise says to this answer, on one line."""
+    assert set(answer) <= set(chapter), "the stub defines other names"
+    return " ".join(run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})[0].split())
+
+
+def stored(name: str) -> str:
+    """What a cell shows in the stored notebook."""
+    return notebooks.text_of(CELLS[name])
+
+
+# ---- the text ------------------------------------------------------------------------------------
+
+
+def test_every_comparison_holds_but_those_that_are_meant_to_fail() -> None:
+    said = {name: stored(name).splitlines() for name, cell in CELLS.items() if "compare(" in cell.source}
+    refused = {name: sum(line.startswith("✗") for line in lines) for name, lines in said.items()}
+    assert {name: count for name, count in refused.items() if count} == REFUSED
+    assert sum(line.startswith("✓") for lines in said.values() for line in lines) >= 45
+
+
+def test_every_displayed_line_has_its_check_in_the_next_comparison() -> None:
+    displayed = 0
+    for place, cell in enumerate(ALL):
+        if cell.cell_type != "markdown":
+            continue
+        labels = re.findall(r"^&\\text\{\((\w+)\)\}", cell.source, re.M)
+        if labels:
+            check = next(c for c in ALL[place:] if c.cell_type == "code" and "compare(" in c.source)
+            assert re.findall(r'^    "line (\w+)', check.source, re.M) == labels, check.id
+            displayed += 1
+    assert displayed == 2
+
+
+def test_both_orders_go_through_the_shapes_of_the_source_and_give_the_gradient() -> None:
+    said = stored("run-chain")
+    assert said.count("(1, 3) (3, 3) (3, 6) give (1, 6)") == 2
+    assert "✓ by rows (3, 2)" in said
+    assert "✓ by columns (3, 2)" in said
+    assert "check_gradient: correct" in said
+
+
+def test_a_mixed_pair_of_orders_is_refused_though_every_shape_fits() -> None:
+    said = stored("mixed-refused")
+    assert "check_gradient: incorrect" in said
+    assert "shape (M, D) = (3, 2): correct" in said
+    assert "vec by columns, back by rows" in said
+    hidden = dict(re.findall(r"^M=(\d D=\d): (\w+)", stored("mixing-hides"), re.M))
+    assert hidden == {
+        "3 D=2": "refused",
+        "2 D=3": "refused",
+        "3 D=3": "refused",
+        "1 D=4": "passes",
+        "4 D=1": "passes",
+    }
+
+
+def test_the_counts_of_the_loops_are_those_of_the_formulas(chapter: dict[str, Any]) -> None:
+    counted, rng = chapter["counted"], np.random.default_rng(0)
+    for m, d in ((3, 2), (2, 5), (4, 4)):
+        row, J, K = rng.normal(size=(1, m)), rng.normal(size=(m, m)), rng.normal(size=(m, m * d))
+        left = counted(row, J)[1] + counted(row @ J, K)[1]
+        right = counted(J, K)[1] + counted(row, J @ K)[1]
+        ways = chapter["costs"](m, d)
+        assert ways["left to right"][0] == left
+        assert ways["right to left"][0] == right
+        assert ways["left to right"][0] == m * ways["short form"][0]
+        assert ways["left to right"][1] == J.size + K.size + m + m * d
+    assert "without a factor 0: 9" in stored("cost-counted")
+
+
+def test_there_are_enough_exercises_of_each_kind() -> None:
+    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
+    assert len(EXERCISES) == 8
+    assert len(in_code) == 5
+    assert "ex-mistake" in EXERCISES
+
+
+# ---- every exercise ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
+    said = stored(f"{exercise}-check")
+    assert "not attempted yet" in said
+    assert ": right" not in said
+    assert ": correct" not in said
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_passes_its_own_check(exercise: str) -> None:
+    said = stored(f"{exercise}-solution")
+    assert "gradient: correct" in said or ": right" in said or said.count(": correct") == 4
+    assert "not attempted" not in said
+    assert ": not " not in said
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
+    names: dict[str, Any] = {}
+    run(CELLS["setup"].source, names)
+    before = set(names)
+    run(CELLS[f"{exercise}-stub"].source, names)
+    mine = set(names) - before
+    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
+    assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    assert mine
+    assert not mine & (assigned | defined)
+
+
+# ---- wrong answers get the diagnosis that fits ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "words"),
+    [
+        ("dC_da", (7, 1), "not (7, 1), in that order; outputs come first"),
+        ("dC_da", (7,), "one output: one row"),
+        ("da_dz", (7, 1), "a row for each a, a column for each z"),
+        ("dz_dW", (7, 5), "the axis of z, then both axes of W"),
+        ("dz_dW", (7, 5, 7), "outputs come first"),
+        ("dz_dvecW", (35, 7), "outputs come first"),
+        ("dC_dvecW", (7, 5), "still one row; not yet put back"),
+        ("dW", (1, 35), "a gradient has the shape of its variable"),
+        ("dz_db", (7, 1), "a column for each bias"),
+        ("dvecZ_dvecW", (7, 35), "the batch has M N outputs"),
+        ("dW", [7, 5], "write a tuple"),
+    ],
+)
+def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: Any, words: str) -> None:
+    right = {name: shape for name, (shape, _) in chapter["SHAPE_RULES"].items()}
+    said = answered(chapter, "ex-shapes", my_shapes={**right, key: answer})
+    assert f"{key}: " in said
+    assert words in said
+    assert said.count(": right") == 7
+
+
+Answer = Callable[..., Any]
+
+SLICES: dict[str, tuple[Answer, str]] = {
+    "every row": (
+        lambda x, M: np.broadcast_to(x.ravel(), (M, M, x.size)).copy(),
+        "x stands in every row of every slice",
+    ),
+    "the first row": (
+        lambda x, M: np.stack([np.outer(np.eye(M)[0], x) for _ in range(M)]),
+        "x stands in row 0 of every slice",
+    ),
+    "ones": (
+        lambda x, M: np.repeat(np.eye(M)[:, :, None], x.size, axis=2),
+        "1 stands where the x of the weight belongs",
+    ),
+    "flat": (lambda x, M: np.kron(np.eye(M), x.T), "looks flattened"),
+    "other axes": (
+        lambda x, M: np.einsum("ij,k->ikj", np.eye(M), x.ravel()),
+        "expected shape (M, M, D) = (5, 5, 3)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_a_wrong_stack_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = SLICES[name]
+    said = answered(chapter, "ex-slices", my_slices=wrong)
+    assert words in said
+    assert "incorrect" in said
+
+
+FLAT: dict[str, tuple[Answer, str]] = {
+    "rows always": (lambda x, M, o: np.kron(np.eye(M), x.T), "order F: the columns go by rows of W"),
+    "columns always": (lambda x, M, o: np.kron(x.T, np.eye(M)), "order C: the columns go by columns of W"),
+    "swapped": (
+        lambda x, M, o: np.kron(x.T, np.eye(M)) if o == "C" else np.kron(np.eye(M), x.T),
+        "order C: the columns go by columns of W",
+    ),
+    "transposed": (lambda x, M, o: np.kron(np.eye(M), x), "looks transposed"),
+    "tiled": (lambda x, M, o: np.tile(x.ravel(), (M, M)), "x in every row of every block"),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_a_wrong_flat_jacobian_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = FLAT[name]
+    said = answered(chapter, "ex-flat", my_flat=wrong)
+    assert words in said
+    assert "incorrect" in said
+
+
+def layer(
+    sigma: Callable[[Any], Any],
+    dz: Callable[[Any, Any, Any], Any],
+    W_of: Callable[[Any, Any], Any] = lambda dz, x: dz @ x.T,
+    b_of: Callable[[Any], Any] = lambda dz: dz,
+) -> Answer:
+    """A gradient function with parts of it replaced. dz(a, y, z): (M, 1)."""
+
+    def gradients(W: Any, x: Any, b: Any, y: Any) -> Any:
+        z = W @ x + b
+        back = dz(sigma(z), y, z)
+        return W_of(back, x), b_of(back)
+
+    return gradients
+
+
+def tanh_slope(a: Any, y: Any, z: Any) -> Any:
+    return (1 - a * a) * (a - y)
+
+
+def softmax(z: Any) -> Any:
+    return np.exp(z) / np.exp(z).sum()
+
+
+def softmax_back(a: Any, y: Any, z: Any) -> Any:
+    return (np.diag(a.ravel()) - a @ a.T) @ (a - y)
+
+
+def by_columns_put_back_by_rows(dz: Any, x: Any) -> Any:
+    return (dz.T @ np.kron(x.T, np.eye(len(dz)))).reshape(len(dz), len(x))
+
+
+def by_rows_put_back_by_columns(dz: Any, x: Any) -> Any:
+    return (dz.T @ np.kron(np.eye(len(dz)), x.T)).reshape(len(dz), len(x), order="F")
+
+
+BOTH, W_ONLY, B_ONLY = "✗ dW, ✗ db", "✗ dW, ✓ db", "✓ dW, ✗ db"
+TANH: dict[str, tuple[Answer, str, str]] = {
+    "the sigmoid's slope": (layer(np.tanh, lambda a, y, z: a * (1 - a) * (a - y)), "slope of the sigmoid", BOTH),
+    "no slope": (layer(np.tanh, lambda a, y, z: a - y), "the Jacobian of tanh is missing", BOTH),
+    "z for a": (layer(np.tanh, lambda a, y, z: (1 - z * z) * (a - y)), "the output a, and not z", BOTH),
+    "no square": (layer(np.tanh, lambda a, y, z: (1 - a) * (a - y)), "the square is missing", BOTH),
+    "no right answer": (layer(np.tanh, lambda a, y, z: (1 - a * a) * a), "y was not subtracted", BOTH),
+    "sign": (layer(np.tanh, lambda a, y, z: (1 - a * a) * (y - a)), "wrong sign", BOTH),
+    "doubled": (layer(np.tanh, lambda a, y, z: 2 * tanh_slope(a, y, z)), "twice", BOTH),
+    "columns, rows": (
+        layer(np.tanh, tanh_slope, by_columns_put_back_by_rows),
+        "vec by columns, put back by rows",
+        W_ONLY,
+    ),
+    "rows, columns": (
+        layer(np.tanh, tanh_slope, by_rows_put_back_by_columns),
+        "vec by rows, put back by columns",
+        W_ONLY,
+    ),
+    "left a row": (
+        layer(np.tanh, tanh_slope, lambda dz, x: (dz @ x.T).reshape(1, -1)),
+        "this is still the row of the chain",
+        W_ONLY,
+    ),
+    "dW transposed": (layer(np.tanh, tanh_slope, lambda dz, x: x @ dz.T), "looks transposed", W_ONLY),
+    "db a row": (layer(np.tanh, tanh_slope, b_of=lambda dz: dz.T), "looks transposed", B_ONLY),
+    "no x": (
+        layer(np.tanh, tanh_slope, lambda dz, x: np.repeat(dz, len(x), axis=1)),
+        "a weight's gradient without x",
+        W_ONLY,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TANH)
+def test_a_wrong_gradient_of_the_tanh_layer_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words, parts = TANH[name]
+    said = answered(chapter, "ex-tanh", my_tanh_gradients=wrong)
+    assert words in said
+    assert parts in said
+    assert "no known cause" not in said
+
+
+SOFTMAX: dict[str, tuple[Answer, str]] = {
+    "short form": (layer(softmax, lambda a, y, z: a * (1 - a) * (a - y)), "needs an element-wise function"),
+    "no Jacobian": (layer(softmax, lambda a, y, z: a - y), "the Jacobian of the softmax is missing"),
+    "diagonal alone": (layer(softmax, lambda a, y, z: a * (a - y)), "without - a a.T"),
+    "no right answer": (
+        layer(softmax, lambda a, y, z: (np.diag(a.ravel()) - a @ a.T) @ a),
+        "y was not subtracted",
+    ),
+    "mixed": (layer(softmax, softmax_back, by_columns_put_back_by_rows), "vec by columns, put back by rows"),
+}
+
+
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_a_wrong_gradient_of_the_softmax_layer_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words = SOFTMAX[name]
+    said = answered(chapter, "ex-softmax", my_softmax_gradients=wrong)
+    assert words in said
+    assert "check_gradient: incorrect" in said
+    assert "no known cause" not in said
+
+
+SHORT = {"my_dz": "a * (1 - a) * da", "my_dW": "dz @ x.T", "my_db": "dz", "my_dx": "W.T @ dz"}
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "words"),
+    [
+        ("my_dz", "a * da", "dz"),
+        ("my_dz", "a * (1 - a)", "dout has no effect on dz"),
+        ("my_dz", "-a * (1 - a) * da", "sign"),
+        ("my_dW", "x @ dz.T", "looks transposed"),
+        ("my_dW", "dz @ x", "the shapes do not fit"),
+        ("my_db", "dz.T", "looks transposed"),
+        ("my_db", "sum(dz, axis=M)", "db"),
+        ("my_dx", "W @ dz", "D"),
+        ("my_dx", "dz.T @ W", "looks transposed"),
+    ],
+)
+def test_a_wrong_short_form_is_explained(
+    chapter: dict[str, Any], name: str, formula: str, words: str
+) -> None:
+    said = answered(chapter, "ex-short", **{**SHORT, name: formula})
+    assert words in said
+    assert said.count(": correct axes") == 3
+    assert said.count("incorrect") == 1
+
+
+@pytest.mark.parametrize(
+    ("way", "answer", "words"),
+    [
+        ("left to right", 500_000, "that is the last product alone"),
+        ("left to right", 50_500_000, "that is right to left"),
+        ("right to left", 50_000_000, "one of the two products is missing"),
+        ("right to left", 50_010_000, "the second product is a row"),
+        ("short form", 5000, "s * p needs some as well"),
+        ("short form", 510_000, "that is left to right"),
+        ("short form", 7, "takes p q r"),
+    ],
+)
+def test_a_wrong_count_is_explained(chapter: dict[str, Any], way: str, answer: int, words: str) -> None:
+    said = answered(chapter, "ex-counts", my_counts={**chapter["COUNTS"], way: answer})
+    assert f"{way}: not {answer}: " in said
+    assert words in said
+    assert said.count(": right") == 2
+
+
+def batch(out: str, by_W: str, back: str, by_b: str) -> Answer:
+    """The batch's gradients with each step in an order of its own."""
+
+    def gradients(P: Any, S: Any, X: Any) -> Any:
+        (m, n), d = P.shape, len(X)
+        row, eye, ones = (S * P).reshape(1, -1, order=out), np.eye(m), np.ones((n, 1))
+        K = np.kron(eye, X.T) if by_W == "C" else np.kron(X.T, eye)
+        B = np.kron(eye, ones) if by_b == "C" else np.kron(ones, eye)
+        return (row @ K).reshape(m, d, order=back), (row @ B).T
+
+    return gradients
+
+
+BATCH: dict[str, tuple[Answer, str, str]] = {
+    "row by rows": (batch("C", "F", "F", "F"), "the row by rows, kron by columns, the reshape by columns", BOTH),
+    "row by rows, b": (batch("C", "C", "C", "F"), "the row by rows, kron by columns", B_ONLY),
+    "back by rows": (batch("F", "F", "C", "F"), "kron by columns, the reshape by rows", W_ONLY),
+    "kron by rows": (batch("F", "C", "F", "F"), "the row by columns, kron by rows", W_ONLY),
+    "no slopes": (lambda P, S, X: (P @ X.T, P.sum(axis=1, keepdims=True)), "the slopes S are missing", BOTH),
+    "no upstream": (lambda P, S, X: (S @ X.T, S.sum(axis=1, keepdims=True)), "P is missing", BOTH),
+    "db not summed": (lambda P, S, X: (S * P @ X.T, S * P), "looks not summed over the N=4 samples", B_ONLY),
+    "db without its axis": (lambda P, S, X: (S * P @ X.T, (S * P).sum(axis=1)), "(M, 1) = (5, 1)", B_ONLY),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BATCH)
+def test_a_wrong_gradient_of_the_batch_is_explained(chapter: dict[str, Any], name: str) -> None:
+    wrong, words, parts = BATCH[name]
+    said = answered(chapter, "ex-mistake", my_mended=wrong)
+    assert words in said
+    assert parts in said
+    assert "no known cause" not in said
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_either_order_mends_the_batch_and_so_does_the_short_form(chapter: dict[str, Any], order: str) -> None:
+    whole = batch(order, order, order, order)
+    assert "check_gradient: correct" in answered(chapter, "ex-mistake", my_mended=whole)
+
+    def short(P: Any, S: Any, X: Any) -> Any:
+        return S * P @ X.T, (S * P).sum(axis=1, keepdims=True)
+
+    assert "check_gradient: correct" in answered(chapter, "ex-mistake", my_mended=short)
