@@ -83,6 +83,8 @@ class Story:
         """What the signs in the formulas mean: those that need words and occur."""
         text = " ".join([self.forward(), *(told.equation for told in (*self.steps(), *self.whole()))])
         found = [words for sign, words in _SIGNS if re.search(sign, text)]
+        axis = re.search(r"\\sum_\{(\w+)[,}]", text)
+        found += [rf"$\sum_{{{axis[1]}}}$ adds along the axis ${axis[1]}$"] if axis else []
         return f"Here {'; '.join(found)}." if found else ""
 
     # ------------------------------------------------------------ the steps
@@ -168,7 +170,8 @@ class Story:
         by = letter["ab"[step.position]]
         forward = _numbers(step.rule.scalar, letter)
         slope = _numbers(step.rule.slopes[step.position], letter)
-        return rf"${letter['y']} = {forward}$, so $\partial {letter['y']}/\partial {by} = {slope}$"
+        said = rf"${letter['y']} = {forward}$, so $\partial {letter['y']}/\partial {by} = {slope}$"
+        return _words_outside(said)
 
     def _letter(self, operand: Expr, taken: str) -> str:
         if isinstance(operand, Name) and operand.id in self.symbols.entries:
@@ -265,8 +268,7 @@ class Story:
 
 _SIGNS = (
     (r"\\odot", r"$\odot$ multiplies entry by entry"),
-    (r"\\frac\{1\}\{\\(mathbf|hat|boldsymbol|sqrt)", r"$1/\mathbf s$ is meant entry by entry"),
-    (r"\\sum_", r"$\sum_N$ adds along the axis $N$"),
+    (r"\\frac\{1\}\{(\\sqrt\{)?\\(mathbf|hat|boldsymbol)", r"$1/\mathbf s$ is meant entry by entry"),
     (r"\\text\{row\}", "“row” means along each row"),
     (r"onehot", r"$\operatorname{onehot}(\mathbf y)$ has a 1 in each row, in the column of its label"),
     (r"\\mathbf 1", r"$\mathbf 1$ is made of ones"),
@@ -305,6 +307,16 @@ def _numbers(template: str, letter: dict[str, str]) -> str:
         else:
             out += _GLYPHS.get(text, text)
     return out.strip()
+
+
+def _words_outside(sentence: str) -> str:
+    """The sentence with the words that stand inside its formulas outside, where lines can break."""
+
+    def trimmed(found: re.Match[str]) -> str:
+        before, inside, after = re.fullmatch(r"(\s*,?\s*)(.*?)(\s*,?\s*)", found[1]).groups()  # type: ignore[union-attr]
+        return f"{before}${inside}${after}" if inside else before + after
+
+    return re.sub(r"\$([^$]*)\$", trimmed, re.sub(r"\\text\{([^}]*)\}", r"$\1$", sentence))
 
 
 def _lower(power: str) -> str:

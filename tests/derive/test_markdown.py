@@ -57,6 +57,15 @@ def test_a_step_has_its_upstream_the_scalar_analogue_what_fits_and_why():
     assert "\n$$\n\\underbrace{" in step
 
 
+def test_words_inside_a_formula_stand_outside_of_it_so_that_lines_can_break():
+    assert (
+        r"- *in numbers*: $y = \max (x, 0)$, so $\partial y/\partial x = 1$ where $x > 0$, else $0$"
+        in shown("x: N D\nout = relu(x)")
+    )
+    text = shown("S: N C;  y: N int\nL = sum(S[arange(N), y])")
+    assert r"$l_{1} =$ the labelled $s$, so $\partial l_{1}/\partial s = 1$ at the label, else $0$" in text
+
+
 def test_an_arrangement_that_fits_and_is_wrong_is_crossed_out():
     text = shown("A: T T;  B: T T\nout = A @ B")
     assert "\N{NO-BREAK SPACE}✗" in text
@@ -84,6 +93,7 @@ def test_an_upstream_that_is_given_is_named_with_its_shape():
 
 def test_signs_that_need_words_are_explained_only_where_they_occur():
     assert r"$\odot$ multiplies entry by entry" in shown(CHAIN)
+    assert "$\\sum_{N}$ adds along the axis $N$" in shown(CHAIN)
     assert r"\odot" not in shown("X: N D;  W: D C\nout = X @ W")
     assert "is 1 where the condition holds" in shown("x: N D\nout = relu(x)")
 
