@@ -58,18 +58,22 @@ def choose(
     upstream = f"d{line.target}"
     factors: dict[str, Tokens] = {upstream: types[upstream]}
     arrays = {upstream: values[upstream]}
+    constant: Expr = Number(1)
     for factor in _others(line, position, rule, local, types):
         axes = factor.infer(types)
-        if axes:
+        if not axes and rule.kind == "entry":
+            constant = factor
+        elif axes:
             factors[str(factor)] = axes
             arrays[str(factor)] = factor.evaluate(values, sizes, types)
     truth = expr.evaluate(values, sizes, types)
+    scale = constant.evaluate(values, sizes, types)
     try:
         fits = _search(tokens, factors)
     except HandgradError:
         return Choice(factors, (), (), False, "rule one is for matrices, vectors and scalars")
-    right, _ = distinguish(fits, arrays, truth)
-    return Choice(factors, tuple(fits), tuple(right), *_verdict(fits, right, rule, factors, tokens))
+    right, _ = distinguish(fits, arrays, truth / scale if scale else truth)
+    return Choice(factors, tuple(fits), tuple(right), *_verdict(fits, right, constant, tokens))
 
 
 def _others(line: Line, position: int, rule: Rule, local: Expr, types: Mapping[str, Tokens]) -> list[Expr]:
@@ -94,20 +98,19 @@ def _search(tokens: Tokens, factors: Mapping[str, Tokens]) -> list[Arrangement]:
 
 
 def _verdict(
-    fits: list[Arrangement],
-    right: list[Arrangement],
-    rule: Rule,
-    factors: Mapping[str, Tokens],
-    tokens: Tokens,
+    fits: list[Arrangement], right: list[Arrangement], constant: Expr, tokens: Tokens
 ) -> tuple[bool, str]:
-    goal = letters(tokens) if tokens else "a scalar"
     if not fits:
+        goal = letters(tokens) if tokens else "a scalar"
         return False, f"no product or sum of them is {goal}: the forward pass decides"
     if len(fits) == 1 and right:
+        if constant != Number(1):
+            return (
+                True,
+                f"the shape decides all but the factor {constant}, which only the scalar analogue shows",
+            )
         return True, "the shape alone decides"
     if len(fits) == 1:
-        if rule.kind == "entry":
-            return False, "only one fits, up to a factor that no shape can show"
         return False, f"only {fits[0]} fits, and it is wrong: the forward pass decides, not the shape"
     if right:
         return False, f"{len(fits)} fit, so the shape does not decide: the forward pass does"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from handgrad.axes import Tokens, letters
+from handgrad.axes import Tokens
 from handgrad.derive.choice import Choice, choose
 from handgrad.derive.program import Line, Program, read
 from handgrad.derive.pullbacks import pullback, rule_of, unbroadcast
@@ -180,7 +180,7 @@ def build(program: Program) -> Derivation:
             parts.append(
                 Step(
                     len(steps) + 1, line, name, position, tokens, upstream, rule, local, expr, copied, target,
-                    len(found), _scalar(rule, position, words, line.target), _fill(rule.says, words, upstream), chosen,
+                    len(found), _scalar(rule, position, words, line), _fill(rule.says, line, words, upstream), chosen,
                 )
             )  # fmt: skip
             types[target] = tokens
@@ -240,18 +240,23 @@ def _words(line: Line, name: str) -> dict[str, str]:
     return words
 
 
-def _scalar(rule: Rule, position: int, words: Mapping[str, str], target: str) -> str:
-    operand = words["ab"[position]] if position < 2 else "a"
-    forward = rule.scalar.format(**words)
-    slope = rule.slopes[position].format(**words)
-    return f"{words['y']} = {forward}, so d{words['y']}/d{operand} = {slope}"
+def _scalar(rule: Rule, position: int, words: Mapping[str, str], line: Line) -> str:
+    """The scalar analogue: the operation on numbers, and its derivative."""
+    forward, slope = rule.scalar.format(**words), rule.slopes[position].format(**words)
+    if (
+        rule.key == "**"
+        and position == 0
+        and isinstance(line.expr, Binary)
+        and isinstance(line.expr.right, Number)
+    ):
+        power = line.expr.right.value
+        rest = "" if power == 2 else f"^{power - 1:g}"
+        slope = f"{power:g} {words['a']}{rest}"
+    return f"{words['y']} = {forward}, so d{words['y']}/d{words['ab'[position]]} = {slope}"
 
 
-def _fill(sentence: str, words: Mapping[str, str], upstream: str) -> str:
-    names = {**words, "G": upstream}
+def _fill(sentence: str, line: Line, words: Mapping[str, str], upstream: str) -> str:
+    """The rule's reason, with the arrays' own names."""
+    names = {**words, "y": line.target, "G": upstream}
+    names.update(zip("ab", map(str, line.operands), strict=False))
     return sentence.format(**names)
-
-
-def shape_words(tokens: Tokens) -> str:
-    """The axes as text shows them; a scalar is named so."""
-    return letters(tokens) if tokens else "a scalar"

@@ -1,6 +1,6 @@
 """The laws by which terms get shorter. None of them knows a layer; each has an example, which the tests prove.
 
-Reading a formula into terms already brings it to a normal form: that is FORMS. What shortens terms is LAWS.
+Reading a formula into terms already brings it to a normal form (`handgrad.derive.forms`). LAWS shorten that.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from handgrad.axes import Tokens
+from handgrad.derive.forms import Form
 from handgrad.derive.frame import Frame
 from handgrad.derive.terms import (
     Factor,
@@ -24,9 +25,11 @@ from handgrad.derive.terms import (
 )
 from handgrad.expressions import Expr, Name, Reduce
 
-__all__ = ["FORMS", "LAWS", "Definition", "Form", "Law", "Rewriter"]
+__all__ = ["LAWS", "Definition", "Law", "Rewriter"]
 
 _MOST_ROUNDS = 60
+# terms brought to normal form for one formula, and for all; the longest formula of the book needs 150
+_MOST_EFFORT, _MOST_IN_ALL = 600, 6000
 _DEEPEST = 3
 
 
@@ -49,6 +52,13 @@ class Rewriter:
         self.frame = frame
         self.definitions: list[Definition] = []
         self.depth = 0
+        self.effort = 0
+        self.left = _MOST_IN_ALL
+
+    @property
+    def tired(self) -> bool:
+        """Whether more laws would take too long: what there is then stands as it is."""
+        return self.effort > min(_MOST_EFFORT, self.left)
 
     def cost(self, terms: Iterable[Term]) -> float:
         """How long the terms are; a name that the writer did not give counts double, being written out."""
@@ -68,12 +78,18 @@ class Rewriter:
 
     def normal(self, terms: list[Term]) -> list[Term]:
         """Each term in normal form, and like terms added up."""
+        self.effort += len(terms)
         return merge(t for term in terms if (t := self.frame.normal(term)) is not None)
 
     def shortest(self, terms: list[Term]) -> list[Term]:
-        """The terms after all the laws. Raises TooLarge."""
+        """The terms after all the laws, or after as many as the effort allows. Raises TooLarge."""
+        if self.depth == 0:
+            self.left -= self.effort
+            self.effort = 0
         terms = self.normal(terms)
         for _ in range(_MOST_ROUNDS):
+            if self.tired:
+                return terms
             for law in LAWS:
                 found = law.apply(self, terms)
                 if found is not None and self.cost(found) < self.cost(terms):
@@ -139,6 +155,8 @@ def _fold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
             continue
         for place, term in enumerate(terms):
             for new in _matches(self, found, found.terms[0], term):
+                if self.tired:
+                    return None
                 normal = self.normal([new])
                 if self.cost(normal) < self.cost([term]):
                     return self.normal([*terms[:place], *normal, *terms[place + 1 :]])
@@ -252,6 +270,8 @@ def _fold_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
         first = max(found.terms, key=lambda t: len(t.indices()))
         for term in terms:
             for new in _matches(self, found, first, term):
+                if self.tired:
+                    return None
                 name = next(f for f in new.factors if f[0] == Name(found.name))
                 inner = self.instance(found, name[1])
                 if inner is None:
@@ -273,6 +293,8 @@ def _unfold(self: Rewriter, terms: list[Term]) -> list[Term] | None:
     sums = [d for d in self.definitions if d.name in present and len(d.terms) > 1]
     choices = [{d.name} for d in sums] + [{d.name for d in sums if not d.own}]
     for names in choices:
+        if self.tired:
+            return None
         try:
             self.depth += 1
             short = self.shortest(_opened(self, terms, names))
@@ -295,59 +317,6 @@ def _opened(self: Rewriter, terms: list[Term], names: set[str]) -> list[Term]:
             out += [term] if new is None else new
         terms = self.normal(out)
     return terms
-
-
-@dataclass(frozen=True)
-class Form:
-    """One law of the normal form: what it says, and an example, before = after, on the shapes."""
-
-    says: str
-    shapes: str
-    before: str
-    after: str
-    given: str = ""
-
-
-FORMS: tuple[Form, ...] = (
-    Form(
-        "products are multiplied out, and common factors taken out",
-        "A: N D, B: N D, c: D", "A * c + c * B", "c * (A + B)",
-    ),
-    Form("powers of the same factor are collected", "A: N D, c: D", "A * c / c ** 3", "A / c ** 2"),
-    Form("like terms are added up", "A: N D", "A + 2 * A - A / 2", "5 * A / 2"),
-    Form("(A B)ᵀ = Bᵀ Aᵀ", "A: N D, B: D C", "(A @ B).T", "B.T @ A.T"),
-    Form(
-        "a sum over products is a matrix product",
-        "A: N D, B: N D", "sum(A[:, :, None] * B[:, None, :], axis=0)", "A.T @ B",
-    ),
-    Form(
-        "what does not depend on the index leaves the sum",
-        "A: N D, r: N", "sum(r[:, None] * A, axis=D)", "r * sum(A, axis=D)",
-    ),
-    Form(
-        "a sum of N equal terms is N of them",
-        "c: D, N_: N", "sum(broadcast_to(c, (N, D)), axis=N)", "N * c",
-    ),
-    Form(
-        "a sum of sums is the sum of the terms",
-        "A: N D, B: N D", "sum(A + B, axis=N) - sum(B, axis=N)", "sum(A, axis=N)",
-    ),
-    Form("a sum over N, divided by N, is the mean", "A: N D", "sum(A, axis=N) / N", "mean(A, axis=N)"),
-    Form(
-        "copies need no spelling out beside the whole array",
-        "A: N D, c: D", "A * broadcast_to(c, (N, D))", "A * c",
-    ),
-    Form(
-        "a one-hot row picks one entry of a sum",
-        "A: N C, y: N int", "sum(onehot(y, C) * A, axis=C)", "A[arange(N), y]",
-    ),
-    Form(
-        "beside a one-hot row only the picked entry matters", "A: N C, y: N int",
-        "onehot(y, C) * A / A[arange(N), y][:, None]", "onehot(y, C)",
-    ),
-    Form("a mask is its own square", "A: N D", "(A > 0) * (A > 0) * A", "(A > 0) * A"),
-    Form("a named function value goes by its name", "A: N D", "exp(A) * A", "E * A", "E = exp(A)"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from handgrad.derive.pullbacks import substitute
 from handgrad.derive.terms import TooLarge, cost
 from handgrad.derive.tidy import tidy
 from handgrad.derive.write import Writer
+from handgrad.errors import FormulaError
 from handgrad.expressions import Binary, Expr, Name, Number, Transpose
 from handgrad.operations import Array
 from handgrad.placement import Index, Permute, Spread
@@ -96,9 +97,9 @@ class Engine:
         try:
             idx = self.frame.open(tokens)
             found = self.writer.write(self.laws.shortest(self.frame.read(expr, idx)), idx, tokens)
-        except TooLarge:
+            return found if found.infer(self.types) == tokens else expr
+        except (TooLarge, FormulaError):
             return expr
-        return found if found.infer(self.types) == tokens else expr
 
 
 def simplify(derivation: Derivation, seeded: bool = False) -> Simplified:
@@ -121,7 +122,9 @@ def simplify(derivation: Derivation, seeded: bool = False) -> Simplified:
             terms = laws.shortest(frame.read(whole, idx))
             expr = tidy(engine.writer.write(terms, idx, gradient.tokens))
             length = cost(terms)
-        except TooLarge:
+            if expr.infer(types) != gradient.tokens:
+                raise TooLarge
+        except (TooLarge, FormulaError):
             terms, expr, length = [], tidy(substitute(whole, inline)), LONG
         product = _multiplies(expr)
         keep = final or (

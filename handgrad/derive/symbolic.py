@@ -9,7 +9,10 @@ Where an operation has cases (relu, max, a comparison) the proof is for the case
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import combinations
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -52,7 +55,8 @@ class Prover:
     """Proves the lines of one derivation at one choice of small sizes."""
 
     def __init__(self, derivation: Derivation, deadline: float, limit: float) -> None:
-        self.derivation, self.deadline, self.limit = derivation, deadline, limit
+        self.derivation, self.deadline = derivation, deadline
+        self.late = f"the time limit of {limit:g} s was reached"
         self.program = derivation.program
         self.types = derivation.types
         self.sizes, self.trouble = self._sizes()
@@ -95,7 +99,8 @@ class Prover:
         if self.trouble:
             return Check(None, self.trouble)
         try:
-            return proof()
+            with self._alarm():
+                return proof()
         except _Late as late:
             return Check(None, str(late))
         except (
@@ -107,6 +112,28 @@ class Prover:
             NotImplementedError,
         ) as error:
             return Check(None, f"SymPy could not do it ({type(error).__name__})")
+
+    @contextmanager
+    def _alarm(self) -> Iterator[None]:
+        """Stop SymPy at the time limit, even inside one simplification, where the system has such a clock."""
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise _Late(self.late)
+        main = threading.current_thread() is threading.main_thread()
+        if not (main and hasattr(signal, "setitimer")) or signal.getitimer(signal.ITIMER_REAL)[0]:
+            yield
+            return
+
+        def stop(*_: object) -> None:
+            raise _Late(self.late)
+
+        before = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, left)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
     def _step(self, step: Step) -> Check:
         import sympy
@@ -270,7 +297,7 @@ class Prover:
         """Prove every entry to be zero, within the time."""
         for done, entry in enumerate(entries):
             if monotonic() > self.deadline:
-                raise _Late(f"the time limit of {self.limit:g} s was reached")
+                raise _Late(self.late)
             zero = _is_zero(entry)
             if zero is False:
                 return Check(False, f"entry {done + 1} of {count} differs, at {self.at}")

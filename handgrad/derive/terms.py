@@ -23,6 +23,7 @@ __all__ = [
     "Term",
     "TooLarge",
     "collected",
+    "core_of",
     "cost",
     "merge",
     "multiply",
@@ -30,8 +31,10 @@ __all__ = [
     "renamed",
     "scaled",
     "size_of",
+    "stands_alone",
     "substituted",
     "summed",
+    "without",
 ]
 
 Idx = str | tuple[str, str] | None  # an index, the label y at an index, or an axis of size 1
@@ -145,3 +148,23 @@ def merge(terms: Iterable[Term]) -> list[Term]:
     if len(out) > MOST_TERMS:
         raise TooLarge
     return out
+
+
+def without(term: Term, common: dict[Factor, Fraction]) -> dict[Factor, Fraction]:
+    """A term's factors divided by common ones."""
+    left = {f: p - common.get(f, Fraction(0)) for f, p in term.factors.items()}
+    return {f: p for f, p in left.items() if p}
+
+
+def core_of(term: Term) -> Term:
+    """The factors of a term that stand under its sums."""
+    factors = {f: p for f, p in term.factors.items() if any(plain_of(i) in term.sums for i in f[1])}
+    return Term(Fraction(1), factors, term.sums)
+
+
+def stands_alone(factor: Factor) -> bool:
+    """Whether a factor is one array as it stands, with no one-hot matrix to pick among other axes."""
+    expr, idx = factor
+    rows = {plain_of(i) for i in idx if i is not None}
+    several = any(isinstance(i, tuple) for i in idx) or len([i for i in idx if i is not None]) > len(rows)
+    return expr != DELTA and not (several and (len(rows) > 1 or None in idx))

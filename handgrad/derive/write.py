@@ -9,8 +9,9 @@ from fractions import Fraction
 
 from handgrad.axes import Token, Tokens
 from handgrad.derive.frame import Frame
-from handgrad.derive.terms import DELTA, Factor, Idx, Term, plain_of
+from handgrad.derive.terms import DELTA, Factor, Idx, Term, core_of, plain_of, stands_alone, without
 from handgrad.expressions import Binary, Call, Expr, Name, Number, Reduce, Transpose, Unary
+from handgrad.operations import OPERATIONS
 from handgrad.placement import ALL, NEW, Arange, Index, OneHot, Permute, Spread
 
 __all__ = ["Writer"]
@@ -56,13 +57,13 @@ class Writer:
         if all(t.number < 0 for t in terms):
             number = -number
         if common or number != 1:
-            inner = [Term(t.number / number, _without(t, common), t.sums) for t in terms]
+            inner = [Term(t.number / number, without(t, common), t.sums) for t in terms]
             body = self.total(inner, order)
             rank = len(body.infer(self.frame.types))
             idx: tuple[str | None, ...] = tuple(order[len(order) - rank :])
             tensors = [*(self.tensor(f, p) for f, p in common.items()), Tensor(body, idx)]
             return self.product(tensors, number, order)
-        cores = [_core(t) for t in terms]
+        cores = [core_of(t) for t in terms]
         for core in dict.fromkeys(c.key for c in cores if c.sums):
             group = [t for t, c in zip(terms, cores, strict=True) if c.key == core]
             rest = [t for t, c in zip(terms, cores, strict=True) if c.key != core]
@@ -80,7 +81,7 @@ class Writer:
 
     def around(self, terms: list[Term], core: Term, order: list[str]) -> Expr:
         """Several terms that hold the same sum, as a product with it: (1 - Y ** 2) * (G @ W.T)."""
-        inner = [Term(t.number, _without(t, dict(core.factors)), frozenset()) for t in terms]
+        inner = [Term(t.number, without(t, dict(core.factors)), frozenset()) for t in terms]
         tensors = []
         for expr in (self.total(inner, order), self.term(core, order)):
             rank = len(expr.infer(self.frame.types))
@@ -93,7 +94,7 @@ class Writer:
         for factor, power in terms[0].factors.items():
             powers = [t.factors.get(factor, Fraction(0)) for t in terms]
             free = not any(plain_of(i) in t.sums for i in factor[1] for t in terms)
-            if free and all(p * power > 0 for p in powers) and factor[0] != DELTA:
+            if free and all(p * power > 0 for p in powers) and stands_alone(factor):
                 out[factor] = min(powers, key=abs)
         return out
 
@@ -103,7 +104,7 @@ class Writer:
         for term in terms:
             for factor, power in term.factors.items():
                 under = any(plain_of(i) in term.sums for i in factor[1])
-                if factor[0] != DELTA and not under and not self.is_size_of(factor):
+                if stands_alone(factor) and not under and not self.is_size_of(factor):
                     key = (factor, 1 if power > 0 else -1)
                     counts[key] = counts.get(key, 0) + 1
         # arrays before sizes: gamma * (a + b) + c / N
@@ -350,7 +351,10 @@ class Writer:
         items = tuple(ALL if o in wanted else NEW for o in order[first:])
         if NEW not in items:
             return expr
-        if isinstance(expr, Reduce) and not expr.keepdims and expr.axes is not None and len(expr.axes) == 1:
+        drops = (
+            isinstance(expr, Reduce) and OPERATIONS[expr.function].kind == "reduction" and not expr.keepdims
+        )
+        if isinstance(expr, Reduce) and drops and expr.axes is not None and len(expr.axes) == 1:
             kept = replace(expr, keepdims=True)
             at = kept.positions(kept.operand.infer(self.frame.types))[0]
             if [k for k, item in enumerate(items) if item == NEW] == [at]:
@@ -364,19 +368,8 @@ def _broadcasts(idx: tuple[str | None, ...], order: list[str]) -> bool:
     return len(idx) <= len(order) and all(i is None or i == o for i, o in pairs)
 
 
-def _core(term: Term) -> Term:
-    """The factors of a term that stand under its sums."""
-    factors = {f: p for f, p in term.factors.items() if any(plain_of(i) in term.sums for i in f[1])}
-    return Term(Fraction(1), factors, term.sums)
-
-
 def _place(order: list[str], some: set[str]) -> int:
     return min((order.index(i) if i in order else len(order)) for i in some)
-
-
-def _without(term: Term, common: dict[Factor, Fraction]) -> dict[Factor, Fraction]:
-    left = {f: p - common.get(f, Fraction(0)) for f, p in term.factors.items()}
-    return {f: p for f, p in left.items() if p}
 
 
 def _join(first: Expr, rest: list[Expr]) -> Expr:

@@ -177,6 +177,24 @@ def test_a_time_limit_is_kept_and_said() -> None:
     assert "the time limit of 0 s was reached" in proof.lines[0].symbolic.why
 
 
+def test_the_limit_holds_inside_one_long_simplification(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object) -> bool:
+        while True:
+            pass
+
+    monkeypatch.setattr("handgrad.derive.symbolic._is_zero", endless)
+    proof = derive(EXAMPLE).prove(limit=0.3)
+    assert proof.lines[0].symbolic.why == "the time limit of 0.3 s was reached"
+
+
+def test_a_constant_is_what_the_shape_cannot_show() -> None:
+    step = next(s for s in derive("x: N D; m: D\nz = x - m").steps if s.name == "m")
+    assert step.choice.by_shape
+    assert step.choice.why == "the shape decides all but the factor -1, which only the scalar analogue shows"
+    square = derive("x: N\ny = x ** 2").steps[0]
+    assert square.scalar == "y = x^2, so dy/dx = 2 x"
+
+
 def test_a_derivation_is_the_same_every_time() -> None:
     first, second = derive(EXAMPLE), derive(EXAMPLE)
     assert render(first, first.prove(symbolic=False)) == render(second, second.prove(symbolic=False))

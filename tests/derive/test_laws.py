@@ -11,7 +11,8 @@ import sympy
 from handgrad.axes import Tokens
 from handgrad.derive import derive
 from handgrad.derive.entries import Evaluator
-from handgrad.derive.laws import FORMS, LAWS, Form
+from handgrad.derive.forms import FORMS, Form
+from handgrad.derive.laws import LAWS
 from handgrad.derive.program import Program, read
 from handgrad.derive.simplify import Engine
 from handgrad.derive.tidy import TIDY, tidy

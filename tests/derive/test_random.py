@@ -15,7 +15,7 @@ from handgrad.errors import ShapeError
 from tests.derive.independent import assert_agree
 
 MOST = 15
-COUNT = int(os.environ.get("HANDGRAD_PROGRAMS", "500"))
+COUNT = int(os.environ.get("HANDGRAD_PROGRAMS", "800"))
 INPUTS: tuple[tuple[str, Tokens], ...] = (
     ("X", ("N", "D")), ("W", ("D", "C")), ("b", ("C",)), ("v", ("D",)), ("r", ("N", 1)), ("s", ()), ("U", ("N", "D")),
     ("Q", ("C", "C")), ("T", ("B", "N", "D")), ("u", ("N",)),

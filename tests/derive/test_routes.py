@@ -336,7 +336,7 @@ def test_shapes_say_what_numbers_decide_and_where_nothing_fits() -> None:
 
 def test_shapes_alone_cannot_give_a_softmax() -> None:
     line = routes(derive("S: N C\nP = softmax(S, axis=C)"), "shapes").lines[0]
-    assert line.note.startswith("one fits and is wrong: every entry of s changes every p that shares its sum")
+    assert line.note.startswith("one fits and is wrong: every entry of S changes every P that shares its sum")
 
 
 def test_a_route_that_does_not_apply_says_why() -> None:
