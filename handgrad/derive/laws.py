@@ -253,7 +253,10 @@ def _softmax_sum(self: Rewriter, terms: list[Term]) -> list[Term] | None:
             expr = found.expr if found is not None else factor[0]
             if power != 1 or not (isinstance(expr, Reduce) and expr.function == "softmax"):
                 continue
-            along = {factor[1][i] for i in expr.positions(expr.operand.infer(self.frame.types))}
+            places = expr.positions(expr.operand.infer(self.frame.types))
+            along = {factor[1][i] for i in places}
+            if along & {plain_of(i) for k, i in enumerate(factor[1]) if k not in places}:
+                continue  # P[n, y_n] summed over n is no sum over a whole column
             rest = {f: p for f, p in term.factors.items() if f != factor}
             if along <= term.sums and not along & Term(Fraction(1), rest).indices():
                 sums = frozenset(s for s in term.sums if s not in along)

@@ -84,6 +84,14 @@ def test_a_law_of_arithmetic_is_applied_and_true(name: str) -> None:
     np.testing.assert_allclose(expr.evaluate(arrays), parse(after).evaluate(arrays))
 
 
+@pytest.mark.parametrize("function", ["softmax(X, axis=0)", "X - mean(X, axis=0)", "X / sum(X, axis=0)"])
+def test_a_sum_of_picked_entries_is_not_taken_for_the_sum_of_a_column(function: str) -> None:
+    derivation = derive(f"X: N D;  y: N int\nP = {function}\np = P[arange(N), y]\nv = var(p)")
+    assert [line.formula for line in derivation.proof.failing] == []
+    engine = Engine(derivation.program.lines, derivation.types, {})
+    assert str(engine.shorter(parse("sum(P[arange(N), y])"))) == "sum(P[arange(N), y])"
+
+
 def test_simplifying_twice_changes_nothing() -> None:
     for text in (
         "S: N C\nP = softmax(S, axis=C)\nL = sum(log(P))",
