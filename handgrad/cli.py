@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_ROUTES = ("elements", "shapes", "vec", "graph", "all")
 _LONGEST = 100_000  # bytes of a forward pass; derive itself stops sooner, with words
+
+
+class _SizesError(HandgradError):
+    """Sizes of axes that cannot be read."""
 
 
 class _FileError(HandgradError):
@@ -90,7 +95,13 @@ def _parser() -> argparse.ArgumentParser:
         help='the axes of the upstream gradient, for example "N C"; they are checked',
     )
     derive.add_argument("--no-symbolic", action="store_true", help="prove by numbers alone, without SymPy")
-    derive.set_defaults(run=_derive, extra=None)
+    derive.add_argument(
+        "--route",
+        choices=_ROUTES,
+        help="write the backward pass by one route, or all of them and what each costs, as text or JSON",
+    )
+    derive.add_argument("--sizes", metavar="SIZES", help='of the costs of a route, for example "N=32 D=64"')
+    derive.set_defaults(run=_derive, parser=derive, extra=None)
 
     sync = commands.add_parser(
         "sync",
@@ -240,15 +251,55 @@ def _raised(path: Path, error: BaseException) -> str:
 def _derive(args: argparse.Namespace) -> int:
     from handgrad.derive import derive, read
 
+    if args.route is None and args.sizes is not None:
+        args.parser.error("--sizes goes with --route")
+    if args.route is not None and args.format not in ("text", "json"):
+        args.parser.error("--route is written as text or json")
     text = _forward_pass(args.file)
     if args.dout is not None:
         text += f"\nd{read(text).out}: {args.dout}\n"
     derivation = derive(text)
+    if args.route is not None:
+        return _route(derivation, args)
     proof = derivation.prove(symbolic=not args.no_symbolic)
     print(_FORMATS[args.format](derivation, proof).rstrip("\n"))
     for line in proof.failing if args.format == "python" else ():
         print(f"# WRONG: {line.formula}", file=sys.stderr)
     return 0 if proof.ok else 1
+
+
+def _route(derivation: Derivation, args: argparse.Namespace) -> int:
+    """Print the routes asked for, each run on numbers; 1 if one does not apply, or gives other numbers."""
+    import json
+
+    from handgrad.derive.concordance import concordance
+
+    table = concordance(derivation, _sizes(args.sizes))
+    if args.route == "all":
+        print(table.to_json() if args.format == "json" else table)
+        return 0 if table.ok else 1
+    entries = [entry for entry in table.entries if entry.route.route == args.route]
+    found = [entry.route for entry in entries] or [r for r in table.missing if r.route == args.route]
+    same = bool(entries) and all(entry.same for entry in entries)
+    if args.format == "json":
+        print(json.dumps({**found[0].to_data(), "same_numbers": same}, indent=1, ensure_ascii=False))
+    else:
+        print(found[0])
+        if entries:
+            print("The numbers are " + ("those" if same else "NOT those") + " of complex steps.")
+    return 0 if same else 1
+
+
+def _sizes(text: str | None) -> dict[str, int] | None:
+    """The sizes of axes, from "N=32 D=64". Raises _SizesError for anything else."""
+    if text is None:
+        return None
+    pairs = [part.partition("=") for part in text.replace(",", " ").split()]
+    for axis, sign, size in pairs:
+        if not (axis and sign and size.isascii() and size.isdigit() and len(size) < 10):
+            what = f"{axis}{sign}{size} is not an axis and its size"
+            raise _SizesError(layout("--sizes", what, step='write --sizes "N=32 D=64"'))
+    return {axis: int(size) for axis, _, size in pairs}
 
 
 def _forward_pass(name: str) -> str:

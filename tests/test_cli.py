@@ -189,6 +189,8 @@ def test_the_list_names_every_layer_with_its_signature(capsys):
         ["check", "affine", "--list"],
         ["derive"],
         ["derive", "-", "--format", "pdf"],
+        ["derive", "-", "--sizes", "N=3"],
+        ["derive", "-", "--route", "vec", "--format", "latex"],
         ["chek"],
         [],
     ],
@@ -317,6 +319,69 @@ def test_a_line_that_fails_its_proof_exits_with_1(typed, capsys, monkeypatch, na
     assert main(["derive", "-", "--no-symbolic", "--format", name]) == 1
     out, err = capsys.readouterr()
     assert "WRONG" in (out if name == "text" else err)
+
+
+@pytest.mark.parametrize(
+    ("route", "line"),
+    [
+        ("elements", "  dW[d,c] = Σ_n X[n,d] dS[n,c]"),
+        ("shapes", "  dW = X.T @ dS_1"),
+        ("vec", "  vec(dW)ᵀ = vec(dS_1)ᵀ (X ⊗ I_C)"),
+        ("graph", "  dW = X.T @ dS_1"),
+        ("all", "The two orders mixed"),
+    ],
+)
+def test_derive_writes_one_route_or_all_with_the_cost_at_given_sizes(typed, capsys, route, line):
+    typed(FORWARD)
+    assert main(["derive", "-", "--route", route, "--sizes", "N=32 D=64, C=10"]) == 0
+    out = capsys.readouterr().out
+    assert line in out.splitlines()
+    assert "N = 32, D = 64, C = 10" in out
+    assert ("The numbers are those of complex steps." in out) == (route != "all")
+
+
+def test_the_routes_of_the_command_are_those_of_the_engine():
+    from handgrad.cli import _ROUTES
+    from handgrad.derive.routes import ROUTES
+
+    assert (*ROUTES, "all") == _ROUTES
+
+
+def test_a_route_that_does_not_apply_says_why_and_exits_with_1(typed, capsys):
+    typed("X: B T D;  W: D H\nY = X @ W")
+    assert main(["derive", "-", "--route", "vec"]) == 1
+    assert "does not apply: vec is written here for at most two axes, and X has 3" in capsys.readouterr().out
+
+
+def test_routes_are_written_as_json_too(typed, capsys):
+    for route in ("vec", "all"):
+        typed(FORWARD)
+        assert main(["derive", "-", "--route", route, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)
+
+
+def test_a_route_with_other_numbers_exits_with_1(typed, capsys, monkeypatch):
+    from handgrad.derive.elements import Entrywise
+
+    right = Entrywise.evaluate
+    monkeypatch.setattr(Entrywise, "evaluate", lambda *given: 2 * right(*given))
+    typed(FORWARD)
+    assert main(["derive", "-", "--route", "elements"]) == 1
+    assert "The numbers are NOT those of complex steps." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ("N=x", "--sizes: N=x is not an axis and its size\n  write --sizes"),
+        ("N=3", "sizes: axis D has no size\n  give all of N, D, C"),
+        ("N=3 D=2 C=2 M=4", "sizes: no axis 'M'"),
+        ("N=0 D=2 C=2", "sizes: axis N has the size 0"),
+    ],
+)
+def test_sizes_that_cannot_be_read_are_explained(typed, capsys, sizes, said):
+    typed(FORWARD)
+    assert said in refused(capsys, "derive", "-", "--route", "all", "--sizes", sizes)
 
 
 def with_numpy_alone(root, *argv):

@@ -234,9 +234,11 @@ def test_a_route_with_a_wrong_number_is_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_numbers_are_compared_at_small_sizes_where_a_jacobian_is_too_large() -> None:
     table = concordance("batchnorm", sizes={"N": 256, "D": 512})
     assert dict(table.compared) == {"N": 7, "D": 5}
-    assert "at N = 7, D = 5: at the sizes above a Jacobian is too large to build" in str(table)
+    assert "at N = 7, D = 5: the sizes above are too large for full Jacobians" in str(table)
     assert table["vec row-major"].route.held > 17_000_000_000
     assert table.ok
+    wide = concordance(derive("X: N D\nL = sum(X * X)"), sizes={"N": 10**6, "D": 10**6})
+    assert dict(wide.compared) == {"N": 7, "D": 5}
 
 
 # ---- the two orders ------------------------------------------------------------------------------
@@ -300,6 +302,15 @@ def test_mixing_the_orders_gives_other_numbers_and_is_refused() -> None:
 
 
 def test_a_mix_that_happens_to_be_right_is_not_called_refused() -> None:
+    table = concordance(derive("X: N D;  W: N D\nA = X * W\nL = sum(A)"))
+    assert {(r.name, r.refused) for r in table.refusals if r.how.startswith("row-major")} == {
+        ("dW", False),
+        ("dX", False),
+    }
+    assert (
+        "dX, row-major J, column-major vec(dA): the same numbers here, where the order does not show"
+        in str(table)
+    )
     derivation, known = forward("affine", {"N": 3, "D": 2, "C": 2})
     known["dS"] = np.ones((3, 2))  # the same in both orders
     right = derivation.run_steps(known, known["dS"], {"N": 3, "D": 2, "C": 2})
