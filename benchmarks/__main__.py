@@ -1,6 +1,6 @@
-"""Every benchmark: the kill matrix, and the checker against its peers.
+"""Every benchmark: the kill matrix, the checker against its peers, and the derivation engine.
 
-    python -m benchmarks             both; writes benchmarks/results/
+    python -m benchmarks             all; writes benchmarks/results/
     python -m benchmarks --quick     the same with few repetitions; prints, writes nothing
 
 Linear algebra runs on one thread, for every contestant alike.
@@ -18,7 +18,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VEC
 
 def main() -> int:
     """Run everything, write or print."""
-    from benchmarks import checkers, kill_matrix  # NumPy reads the setting above when it is imported
+    from benchmarks import (
+        checkers,
+        derivations,
+        kill_matrix,
+    )  # NumPy reads the setting above when it is imported
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Run every benchmark.")
     parser.add_argument("--quick", action="store_true", help="small and rough; prints, writes nothing")
@@ -28,8 +32,11 @@ def main() -> int:
     results = checkers.run(checkers.QUICK if quick else checkers.Settings())
     text = checkers.table(results)
     print(f"\n{text}")
+    derived = derivations.run(rounds=3 if quick else 60)
+    print(f"\n{derivations.table(derived)}")
     if not quick:
         checkers.write(results)
+        derivations.OUTPUT.write_text(json.dumps(derived, indent=1) + "\n", encoding="utf-8")
         kill_matrix.OUTPUT.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
