@@ -48,7 +48,8 @@ def gradients(text: str, seed: int) -> tuple[dict[str, Any], dict[str, Any], dic
 
 
 def assert_agree(text: str, seed: int) -> None:
-    emitted, by_steps, truth = gradients(text, seed)
+    with np.errstate(all="ignore"):  # autograd's own pullback of tanh overflows far out
+        emitted, by_steps, truth = gradients(text, seed)
     for name, expected in truth.items():
         size = float(np.max(np.abs(expected), initial=0.0))
         for got in (emitted[name], by_steps[name]):
