@@ -156,7 +156,7 @@ def _affine(program: Program) -> set[str]:
             continue
         operands = [c.id for c in line.operands if isinstance(c, Name)]
         links = [name for name in operands if name in chain and not program.by_name[name].own]
-        arrays = [name for name in operands if program.types[name]]
+        arrays = [name for name in operands if program.types.get(name)]  # a name of an axis is a number
         constant = expr.op in {"+", "-"} or len(arrays) == 1
         if expr.op == "@" or (links and constant):
             chain.add(line.target)

@@ -84,6 +84,18 @@ def test_an_upstream_may_be_declared_or_not() -> None:
         assert [str(line) for line in derivation.simplified.lines] == ["dW = X.T @ dY", "dX = dY @ W.T"]
 
 
+def test_the_name_of_an_axis_alone_is_a_number() -> None:
+    programs = {
+        "x: N D\nL = sum(x**2) / N": "dx = 2 * x / N",
+        "x: N D\ny = x * N": "dx = N * dy",
+        "X: N D;  W: D C\nS = X @ W / N": "dW = X.T @ dS / N",
+    }
+    for program, line in programs.items():
+        derivation = derive(program)
+        assert line in [shown.shown for shown in derivation.simplified.lines]
+        assert derivation.proof.ok
+
+
 def test_an_input_without_influence_has_gradient_zero() -> None:
     derivation = derive("X: N D; Z: N\nL = sum(X)")
     assert derivation.unused == ("Z",)
