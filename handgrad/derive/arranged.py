@@ -13,8 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from handgrad.axes import Tokens
 from handgrad.derive.derivation import Derivation, Step
-from handgrad.derive.pullbacks import substitute
+from handgrad.derive.pullbacks import pullback, substitute
 from handgrad.derive.tidy import tidy
 from handgrad.expressions import Binary, Expr, Name, Number, Unary
 from handgrad.formula import parse
@@ -48,14 +49,15 @@ def arrange(derivation: Derivation) -> tuple[Arranged, ...]:
     program = derivation.program
     sizes = program.sizes()
     rng = np.random.default_rng(1)
-    values = program.run(program.sample(rng, sizes), sizes)
-    return tuple(_one(step, derivation, values, sizes, rng) for step in derivation.steps)
+    # two draws: a number in front that belongs to the formula is the same in both
+    draws = [program.run(program.sample(rng, sizes), sizes) for _ in range(2)]
+    return tuple(_one(step, derivation, draws, sizes, rng) for step in derivation.steps)
 
 
 def _one(
     step: Step,
     derivation: Derivation,
-    values: Mapping[str, Array],
+    draws: list[dict[str, Array]],
     sizes: Mapping[str, int],
     rng: np.random.Generator,
 ) -> Arranged:
@@ -64,12 +66,18 @@ def _one(
     if not count:
         return Arranged(step, step.expr, "forward pass", f"nothing fits: {step.says}")
     parts = {name: _parsed(name) for name in choice.factors}
-    known = {**values, step.upstream: rng.standard_normal(np.shape(values[step.line.target]))}
-    truth = step.expr.evaluate(known, sizes, types)
+    shape = np.shape(draws[0][step.line.target])
+    drawn = [{**values, step.upstream: rng.standard_normal(shape)} for values in draws]
+    scalar = _scalar_slope(step, types)
     for fit in choice.fits:
         expr = substitute(fit.expr, parts)
-        front = _front(expr.evaluate(known, sizes, types), truth, sizes)
-        if front is None:
+        expr = expr if scalar is None else Binary("*", expr, scalar)
+        fronts = [
+            _front(expr.evaluate(known, sizes, types), step.expr.evaluate(known, sizes, types), sizes)
+            for known in drawn
+        ]
+        front = fronts[0]
+        if front is None or front != fronts[1]:
             continue
         whole = tidy(_times(front, expr))
         if front == Number(1) and count == 1:
@@ -80,6 +88,17 @@ def _one(
         return Arranged(step, whole, "numbers", f"{many}: numbers decide {decide}")
     many = "one fits and is wrong" if count == 1 else f"{count} fit and none is right"
     return Arranged(step, step.expr, "forward pass", f"{many}: {step.says}")
+
+
+def _scalar_slope(step: Step, types: Mapping[str, Tokens]) -> Expr | None:
+    """A slope that is one number and depends on arrays: it has no shape to fit, and stands beside what fits."""
+    if step.rule.kind != "entry":
+        return None
+    slope = pullback(step.line, step.position, types, Number(1))
+    slope = None if slope is None else tidy(slope)
+    if slope is None or slope.infer(types) or not any(name in types for name in slope.names):
+        return None
+    return slope
 
 
 @lru_cache(maxsize=256)

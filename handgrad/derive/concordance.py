@@ -30,6 +30,7 @@ from handgrad.operations import OPERATIONS, Array
 __all__ = ["LAYERS", "TOLERANCE", "Concordance", "Entry", "Refusal", "concordance"]
 
 TOLERANCE = 1e-9  # of the gradient's norm; rounding gives about 1e-15, a mistake about 1
+ROUNDING = 1e-12  # of the largest gradient on the way: what may be left where gradients cancel to zero
 HARMLESS = "the same numbers here, where the order does not show"
 # entries of a Jacobian that is still built; beyond, the numbers are compared at small sizes
 LARGEST = 5_000_000
@@ -227,6 +228,9 @@ def concordance(
     compared = at if _fits(derivation, at) else derivation.program.sizes()
     known = _forward(derivation, compared, seed)
     closed = derivation.simplified.run(known, compared)
+    right = derivation.run_steps(known, known[derivation.upstream], compared)
+    ways = [derivation.upstream, *(name for name in right if name not in known)]
+    largest = max(float(np.linalg.norm(right[name])) for name in ways)
     steps = _complex_steps(derivation, known, compared)
     found: list[Entry] = []
     missing: list[Route] = []
@@ -234,13 +238,15 @@ def concordance(
         if not counted.applies:
             missing.append(counted)
             continue
-        engine = all(_same(run.values[d], closed[d]) for d in steps)
-        found.append(Entry(title, counted, engine, all(_same(run.values[d], steps[d]) for d in steps)))
+        engine = all(_same(run.values[d], closed[d], largest) for d in steps)
+        stepped = all(_same(run.values[d], steps[d], largest) for d in steps)
+        found.append(Entry(title, counted, engine, stepped))
     refusals: tuple[Refusal, ...] = ()
     if not any(route.route == "vec" for route in missing):
-        right = derivation.run_steps(known, known[derivation.upstream], compared)
         wrong = mixed(derivation, compared, right)
-        refusals = tuple(Refusal(d, how, not _same(got, right[d])) for (d, how), got in wrong.items())
+        refusals = tuple(
+            Refusal(d, how, not _same(got, right[d], largest)) for (d, how), got in wrong.items()
+        )
     return Concordance(name, derivation.program, at, compared, tuple(found), tuple(missing), refusals)
 
 
@@ -295,11 +301,11 @@ def _complex_steps(
     return found
 
 
-def _same(got: Array, right: Array) -> bool:
+def _same(got: Array, right: Array, largest: float) -> bool:
     if got.shape != right.shape or not np.isfinite(got).all():
         return False
     size = float(np.linalg.norm(right))
-    return float(np.linalg.norm(got - right)) <= TOLERANCE * size + 1e-300
+    return float(np.linalg.norm(got - right)) <= TOLERANCE * size + ROUNDING * largest
 
 
 def _listed(sizes: Mapping[str, int]) -> str:

@@ -239,16 +239,18 @@ def entrywise(name: str, tokens: Tokens, expr: Expr, types: Mapping[str, Tokens]
     used = dict.fromkeys(i for i in idx if isinstance(i, str))
     for term in terms:
         used.update(dict.fromkeys(sorted(term.sums)))
-    return Entrywise(name, tokens, idx, tuple(terms), _letters(used, frame.token), dict(frame.token), types)
+    return Entrywise(
+        name, tokens, idx, tuple(terms), _letters(used, frame.token, types), dict(frame.token), types
+    )
 
 
-def _letters(used: Iterable[str], along: Mapping[str, Token]) -> dict[str, str]:
-    """A letter for each index: its axis in small, with a prime where that is taken."""
+def _letters(used: Iterable[str], along: Mapping[str, Token], types: Mapping[str, Tokens]) -> dict[str, str]:
+    """A letter for each index: its axis in small, with a prime where that is taken, also by an array."""
     found: dict[str, str] = {}
     for index in used:
         token = along[index]
         letter = token.lower() if isinstance(token, str) else "i"
-        while letter in found.values():
+        while letter in found.values() or letter in types:
             letter += "'"
         found[index] = letter
     return found

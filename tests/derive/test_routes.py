@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from handgrad.derive.prove import OPEN, open_operand
 from handgrad.derive.routes import ROUTES, mixed, routes, vec_route
 from handgrad.derive.symbols import symbols
 from handgrad.derive.vec import jacobian
-from handgrad.errors import ShapeError, UnknownNameError
+from handgrad.errors import HandgradError, ShapeError, UnknownNameError
 from handgrad.expressions import value
+from tests.derive.test_random import draw
 
 N, D, C = 4, 3, 2
 SIZES = {"N": N, "D": D, "C": C}
@@ -331,6 +333,11 @@ def test_the_affine_layer_is_written_with_indices_and_subscripts() -> None:
     assert route.lines[1].latex == r"\frac{\partial L}{\partial W_{dc}} = \sum_{n} X_{nd} \, G_{nc}"
 
 
+def test_an_index_is_not_called_as_an_array_is() -> None:
+    route = routes(derive("X: N D\nn = sum(X**2, axis=D)\nL = sum(exp(n))"), "elements")
+    assert route.lines[-1].formula == "dX[n',d] = 2 L_1[n'] X[n',d]"
+
+
 def test_softmax_with_cross_entropy_is_written_with_the_label() -> None:
     route = routes(derive(LAYERS["softmax"]), "elements")
     assert route.lines[0].formula == "dS[n,c] = P[n,c] / N - [c = y[n]] / N"
@@ -343,6 +350,20 @@ def test_shapes_say_what_numbers_decide_and_where_nothing_fits() -> None:
     assert "dmu = -sum(dxc, axis=N)\n      one fits: numbers decide the number in front" in text
     assert "nothing fits: every entry of x enters one mean with weight 1/N" in text
     assert "dgamma = sum(dout_1 * xhat, axis=N)" in text
+
+
+def test_a_slope_without_axes_is_no_number_that_one_draw_decides() -> None:
+    derivation = derive("s: ;  b: C\nm = mean(b)\nq = minimum(s, m)\nL = tanh(q)**2")
+    route = routes(derivation, "shapes")
+    assert [line.formula for line in route.lines if line.name in {"dq", "ds"}] == [
+        "dq = dL_1 * (1 - L_1 ** 2)",
+        "ds = dq * (s <= m)",
+    ]
+    assert all(concordance(derivation, seed=seed).ok for seed in range(8))
+
+
+def test_a_gradient_that_cancels_to_zero_is_the_same_by_all_routes() -> None:
+    assert concordance(derive("S: N C\nP = softmax(S, axis=C)\nr = sum(P, axis=C)")).ok
 
 
 def test_shapes_alone_cannot_give_a_softmax() -> None:
@@ -400,3 +421,18 @@ def test_what_cannot_be_asked_for_is_told() -> None:
         concordance("affine", sizes={"N": 3, "D": 2, "M": 4})
     with pytest.raises(ShapeError, match="axis N has the size 0"):
         concordance("affine", sizes={"N": 0, "D": 2, "C": 4})
+
+
+def test_random_passes_have_the_same_gradients_by_all_routes_that_apply() -> None:
+    rng = Random(11)
+    compared = 0
+    for _ in range(80):
+        text = draw(rng)
+        try:
+            derivation = derive(text)
+        except HandgradError:
+            continue
+        table = concordance(derivation)
+        assert [entry.name for entry in table.entries if not entry.same] == [], text
+        compared += 1
+    assert compared > 60
