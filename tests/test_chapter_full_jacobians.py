@@ -124,6 +124,18 @@ def test_the_counts_of_the_loops_are_those_of_the_formulas(chapter: dict[str, An
     assert "without a factor 0: 9" in stored("cost-counted")
 
 
+def test_the_engine_agrees_by_every_route_and_writes_both_orders() -> None:
+    said = stored("engine")
+    columns, rows = said.split("vec row-major")
+    assert "(Xᵀ ⊗ I_M)" in columns
+    assert "(I_M ⊗ Xᵀ)" in rows
+    table, mixes = stored("engine-costs").split("orders mixed:")
+    assert table.count("True") == 5
+    assert "False" not in table
+    assert mixes.count("refused") >= 3
+    assert "passes" not in mixes
+
+
 def test_there_are_enough_exercises_of_each_kind() -> None:
     in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
     assert len(EXERCISES) == 8
