@@ -36,6 +36,14 @@ FLAGS = (
 )
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests say they tried, also from parallel workers, whose output pytest keeps to itself."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "tried":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the repository."""
