@@ -34,7 +34,9 @@ The objects, all frozen; every formula is an `Expr` of `handgrad.formula`, and `
 
 `render(d, proof)` is the terminal text. A notebook shows `d` as steps that open one by one, `as_html(d, proof)`;
 `as_markdown(d, proof)` is for a chapter, `as_latex(d, proof)` for a document. `emit(d)` is a Python module with
-`forward` and `backward`, `to_json(d, proof)` plain data. `derive` raises FormulaError or SpecError (both
+`forward` and `backward`, `to_json(d, proof)` plain data. `routes(d, "vec")` writes the backward pass by another
+route, `concordance("affine", sizes)` all four side by side, and `practice(level, seed)` is a random forward pass as
+an exercise. `derive` raises FormulaError or SpecError (both
 HandgradError), worded for the reader, and nothing else. SymPy is asked for only when a proof is made, and the proof
 says so where it is missing.
 """
@@ -54,11 +56,19 @@ from handgrad.derive.rules import RULES, Rule
 from handgrad.derive.simplify import Simplified, WholeLine
 from handgrad.derive.text import render
 
+# isort: split
+# Last, and by name: these three functions take the place of the modules that they come from.
+from handgrad.derive.concordance import Concordance, concordance
+from handgrad.derive.practice import Exercise, practice
+from handgrad.derive.routes import routes
+
 __all__ = [
     "RULES",
     "Check",
     "Choice",
+    "Concordance",
     "Derivation",
+    "Exercise",
     "Gradient",
     "Line",
     "Program",
@@ -71,10 +81,13 @@ __all__ = [
     "as_html",
     "as_latex",
     "as_markdown",
+    "concordance",
     "derive",
     "emit",
+    "practice",
     "read",
     "render",
+    "routes",
     "to_data",
     "to_json",
 ]

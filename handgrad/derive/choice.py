@@ -11,7 +11,7 @@ from handgrad.derive.pullbacks import pullback
 from handgrad.derive.rules import Rule
 from handgrad.derive.tidy import tidy
 from handgrad.errors import HandgradError
-from handgrad.expressions import Expr, Name, Number
+from handgrad.expressions import Call, Expr, Name, Number, Reduce
 from handgrad.operations import Array
 from handgrad.shapes import Arrangement, distinguish
 from handgrad.shapes import arrangements as search
@@ -64,8 +64,10 @@ def choose(
         if not axes and rule.kind == "entry":
             constant = factor
         elif axes:
-            factors[str(factor)] = axes
-            arrays[str(factor)] = factor.evaluate(values, sizes, types)
+            # The label will stand inside products and transposes.
+            label = str(factor) if isinstance(factor, Name | Call | Reduce) else f"({factor})"
+            factors[label] = axes
+            arrays[label] = factor.evaluate(values, sizes, types)
     truth = expr.evaluate(values, sizes, types)
     scale = constant.evaluate(values, sizes, types)
     try:
