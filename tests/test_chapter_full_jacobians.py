@@ -442,3 +442,18 @@ def test_either_order_mends_the_batch_and_so_does_the_short_form(chapter: dict[s
         return S * P @ X.T, (S * P).sum(axis=1, keepdims=True)
 
     assert "check_gradient: correct" in answered(chapter, "ex-mistake", my_mended=short)
+
+
+# ---- the figure, in the built page ---------------------------------------------------------------
+
+
+def test_the_figure_moves_by_keys_in_the_built_page(browser: Any, site: Path, serve: Any) -> None:
+    page = browser.new_page()
+    page.goto(f"{serve(site)}/book/07_full_jacobians.html", wait_until="load")
+    says, order = page.locator(".hg-says").first, page.locator("[data-key=order]").nth(1)
+    says.wait_for()
+    assert "the two orders are mixed" in says.text_content()
+    order.focus()
+    page.keyboard.press("ArrowLeft")
+    assert "belong together" in says.text_content()
+    page.context.close()
