@@ -221,10 +221,10 @@ def test_a_rounded_row_is_right(chapter: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "answer", "words"),
     [
-        ("add 5 to every score", False, "False is wrong, the loss goes"),
+        ("add 5 to all scores", False, "False is wrong, the loss goes"),
         ("double every score", True, "True is wrong, the loss goes"),
-        ("add to each column a number of its own", True, "True is wrong, the loss goes"),
-        ("add to each row a number of its own", "yes", "write True or False"),
+        ("shift each column", True, "True is wrong, the loss goes"),
+        ("shift each row", "yes", "write True or False"),
     ],
 )
 def test_a_wrong_claim_of_invariance_is_computed(
@@ -376,9 +376,9 @@ def test_mending_one_of_two_mistakes_is_not_enough(chapter: dict[str, Any]) -> N
 
     only_dot = loss_with(lambda x, y, P, Y: (P - columns(x, y)) / len(x))
     only_label = loss_with(lambda x, y, P, Y: (summed(x) - Y) / len(x))
-    assert "both are still there" in says(given)
-    assert "one is left: the labels are subtracted from whole columns" in says(only_dot)
-    assert "one is left: 1/R and exp do not meet entry by entry" in says(only_label)
+    assert "two mistakes are left" in says(given)
+    assert "one mistake is left: dx[:, y] takes whole columns" in says(only_dot)
+    assert "one mistake is left: (1 / R).dot sums over the samples" in says(only_label)
     assert "right but for the 1/N" in says(loss_with(lambda x, y, P, Y: P - Y))
     assert verdicts(says(chapter["solution_mended_loss"])) == ["correct"]
 
