@@ -366,7 +366,7 @@ def test_a_network_that_works_for_three_layers_alone_is_refused(chapter: dict[st
         return network()(dS, {k: Z[k] for k in (0, 1, 2)}, {k: W[k] for k in (1, 2, 3)})
 
     said = answered(chapter, "ex-network", my_network_backward=three)
-    assert "with 1 layers" in said
+    assert "with 1 layer:" in said
     assert verdicts(said) == ["could not be judged"]
 
 
