@@ -143,11 +143,11 @@ class Prover:
             return self._doubled(step)
         opened, types = open_operand(line, step.position, step.tokens, self.types)
         numbers: dict[str, Any] = {**self.values, OPEN: self.values[step.name]}
-        env: dict[str, Any] = {OPEN: self._symbols("x", step.tokens, numbers[OPEN])}
+        env: dict[str, Any] = {OPEN: self._symbols(OPEN, step.tokens, numbers[OPEN])}
         for name in {*opened.names} - {OPEN}:
             env[name] = self._given(name, numbers)
         y = Evaluator(env, numbers, self.sizes, types).of(opened)
-        upstream = self._symbols("g", line.tokens, None)
+        upstream = self._symbols(f"{OPEN}g", line.tokens, None)
         total = sum((g * e for g, e in zip(upstream.flat, y.flat, strict=True)), sympy.Integer(0))
         if total.is_polynomial():
             total = sympy.expand(total)
@@ -171,7 +171,7 @@ class Prover:
         env = {name: self._symbols(f"x{name}", step.tokens, self.values[step.name]) for name in pair}
         known = {**self.values, "·1": self.values[step.name], "·2": self.values[step.name]}
         y = Evaluator(env, known, self.sizes, {**self.types, **pair}).of(line.expr.rebuild(tuple(children)))
-        upstream = self._symbols("g", line.tokens, None)
+        upstream = self._symbols(f"{OPEN}g", line.tokens, None)
         total = sum((g * e for g, e in zip(upstream.flat, y.flat, strict=True)), sympy.Integer(0))
         here = env["·1" if step.position == 0 else "·2"]
         there = env["·2" if step.position == 0 else "·1"]

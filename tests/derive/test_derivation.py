@@ -214,3 +214,16 @@ def test_a_derivation_is_the_same_every_time() -> None:
 
 def test_building_again_from_the_program_gives_the_same(example: Derivation) -> None:
     assert [str(s) for s in build(example.program).steps] == [str(s) for s in example.steps]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "x: N\ny = x * exp(x)",
+        "x: N\nu = tanh(x)\ny = x * u",
+        "g: D; X: N D\nY = g * X",
+        "x: N; g: N\ny = g / x",
+    ],
+)
+def test_inputs_may_have_the_names_that_derivations_use(program: str) -> None:
+    assert [str(line) for line in derive(program).proof.lines if str(line) != "numeric ✓ symbolic ✓"] == []
