@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import playwright.sync_api
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,10 +45,16 @@ LOOK = """async () => {
   for (const cell of document.querySelectorAll(".tag_solution"))
     if (!cell.querySelector("details:not([open])") && !cell.closest("details:not([open])"))
       say("a solution lies open", cell);
+  for (const figure of document.querySelectorAll("[data-hg]"))
+    if (!figure.querySelector(".hg-figure")) say("an interactive figure did not start", figure);
   for (const box of document.querySelectorAll("article [id]"))
     if (document.querySelectorAll("#" + CSS.escape(box.id)).length > 1) say("an id is used twice", box);
   return wrong;
 }"""
+
+
+SET = "() => [...document.querySelectorAll('.math')].every((f) => f.querySelector('mjx-container'))"
+STARTED = "() => [...document.querySelectorAll('[data-hg]')].every((f) => f.querySelector('.hg-figure'))"
 
 
 def visit(browser: Any, address: str, width: int = 1280, theme: str = "light") -> tuple[Any, list[str]]:
@@ -55,6 +63,7 @@ def visit(browser: Any, address: str, width: int = 1280, theme: str = "light") -
     wrong: list[str] = []
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)
     page = context.new_page()
+    page.set_default_timeout(120_000)  # a busy machine is slow, and no page is wrong for it
 
     def route(handler: Any) -> None:
         url = handler.request.url
@@ -68,9 +77,14 @@ def visit(browser: Any, address: str, width: int = 1280, theme: str = "light") -
     page.on("pageerror", lambda error: wrong.append(f"raises: {error}"))
     page.on("response", lambda r: wrong.append(f"is missing: {r.url}") if r.status >= 400 else None)
     page.goto(address, wait_until="load")
-    page.wait_for_load_state("networkidle")
-    if page.locator(".math").count():
-        page.evaluate("() => window.MathJax?.startup?.promise")
+    page.wait_for_timeout(300)  # the first page of all only sends its reader on
+    page.wait_for_load_state("load")
+    with suppress(playwright.sync_api.TimeoutError):
+        page.wait_for_function(SET, timeout=20_000)
+    # Not "networkidle": on a busy machine it may never come. Figures start after the page has loaded.
+    with suppress(playwright.sync_api.TimeoutError):
+        page.wait_for_function(STARTED, timeout=20_000)
+    page.wait_for_timeout(200)
     wrong += page.evaluate(LOOK)
     return page, wrong
 
@@ -99,6 +113,36 @@ def test_maths_is_set_on_the_page_of_symbols(browser: Any, address: str) -> None
     assert count > 30
 
 
+FIGURES = [
+    p.stem for p in sorted((ROOT / "book").glob("*.ipynb")) if "data-hg=" in p.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_interactive_figure_answers_the_keyboard_without_a_kernel(
+    browser: Any, address: str, name: str
+) -> None:
+    page, wrong = visit(browser, f"{address}/book/{name}.html", 390)
+    for i in range(page.locator("[data-hg]").count()):
+        figure = page.locator("[data-hg]").nth(i)
+        before = figure.inner_text()
+        control = figure.locator(
+            "input[type=range]:enabled, input[type=checkbox]:enabled, button:enabled"
+        ).first
+        control.focus()
+        ranged = control.get_attribute("type") == "range"
+        page.keyboard.press("ArrowRight" if ranged else "Space")
+        if ranged and figure.inner_text() == before:  # it stood at its end
+            page.keyboard.press("ArrowLeft")
+        assert figure.inner_text() != before
+    page.context.close()
+    assert wrong == []
+
+
+def test_at_least_six_chapters_have_an_interactive_figure() -> None:
+    assert len(FIGURES) >= 6, FIGURES
+
+
 # ---- a page that is wrong is found ---------------------------------------------------------------
 
 SHELL = '<!doctype html><html><head><link rel="icon" href="data:,"></head><body><article>{}</article></body></html>'
@@ -114,6 +158,7 @@ BAD = {
     "no alt": ('<img src="data:,">', "an image has no real alt text"),
     "drawing": ('<svg role="img"></svg>', "a drawing has no title"),
     "solution": ('<div class="tag_solution"><details open>x</details></div>', "a solution lies open"),
+    "figure": ('<div data-hg="a"></div>', "an interactive figure did not start"),
     "ids": ('<p id="a"></p><p id="a"></p>', "an id is used twice"),
 }
 
