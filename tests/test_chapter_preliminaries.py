@@ -95,6 +95,21 @@ def test_one_wrong_answer_keeps_the_reader_in(chapter: dict[str, Any], number: i
     assert "skip" not in said
 
 
+@pytest.mark.parametrize(
+    ("question", "letter", "reason"),
+    [
+        ("q3", "b", "A.T @ B sums over the first index of both"),
+        ("q3", "d", "that is the transpose"),
+        ("q4", "c", "the other four terms do not hold x_3"),
+        ("q4", "d", "the other terms stay still, with the slope 0"),
+    ],
+)
+def test_each_wrong_choice_has_its_own_reason(
+    chapter: dict[str, Any], question: str, letter: str, reason: str
+) -> None:
+    assert f"{question[1]}: incorrect: {reason}" in quizzed(chapter, **{question: repr(letter)})
+
+
 @pytest.mark.parametrize("number", RIGHT)
 @pytest.mark.parametrize("answer", ["[[1, 2], [3]]", "'?'", "{}", "7", "[7, 3]", "True"])
 def test_an_answer_of_another_kind_is_incorrect_and_does_not_raise(
