@@ -93,6 +93,23 @@ def test_every_displayed_line_has_its_check_in_the_next_comparison() -> None:
     assert displayed == 8
 
 
+@pytest.mark.parametrize("ident", ["derived-rows", "derived-columns"])
+def test_the_derivation_comes_from_the_engine_with_every_line_proved(
+    chapter: dict[str, Any], ident: str
+) -> None:
+    shown = run(CELLS[ident].source, chapter)[0]
+    assert CELLS[ident].outputs[0]["data"]["text/markdown"] == shown
+    assert shown.count("numeric ✓ symbolic ✓") == 7
+    assert "- 7 of 7 lines are right." in shown
+
+
+def test_the_engines_route_by_elements_has_the_lines_of_the_chapter() -> None:
+    said = notebooks.text_of(CELLS["derived-elements"])
+    for line in ("db[m] = Σ_n dY[n,m]", "dW[d,m] = Σ_n X[n,d] dY[n,m]", "dX[n,d] = Σ_m W[d,m] dY[n,m]"):
+        assert line in said
+    assert "dW[m,d] = Σ_n X[d,n] dY[m,n]" in said
+
+
 def test_the_chapter_lists_one_two_and_twelve_arrangements() -> None:
     lines = notebooks.text_of(CELLS["arrangements-sizes"]).splitlines()
     counts = [int(line.partition(")")[2].split()[0]) for line in lines[:5]]

@@ -260,3 +260,16 @@ def test_a_backward_of_the_readers_own_is_judged_with_the_readers_own_forward() 
     mask_cached = forward("return x * (x > 0), x > 0")
     text = judged("backward", backward("return dout * cache"), mask_cached)
     assert text.startswith("relu: correct")
+
+
+@pytest.mark.parametrize("ident", ["derived-relu", "derived-mask"])
+def test_the_derivation_comes_from_the_engine_with_every_line_proved(ident: str) -> None:
+    names: dict[str, Any] = {}
+    run("setup", names)
+    shown = run(ident, names)
+    (stored,) = (c for c in notebooks.read(CHAPTER).cells if c.id == ident)
+    assert stored.outputs[0]["data"]["text/markdown"] == shown
+    assert shown.count("numeric ✓ symbolic ✓") == 2
+    assert "- 2 of 2 lines are right." in shown
+    factor = r"\mathrm{mask}" if ident == "derived-mask" else "[X > 0]"
+    assert rf"\underbrace{{G}}_{{N \times D}} \odot \underbrace{{{factor}}}_{{N \times D}}" in shown
