@@ -28,10 +28,11 @@ OF_LAYERS = """
     prediction-without-target target-without-prediction mean-of-features residual-broadcast
     input-for-output missing-one-minus activation-twice tanh-derivative missing-square sigmoid-derivative
     sign-of-input missing-one missing-output plus-for-minus
-    no-mask mask-inverted mask-of-dout value-for-mask leaky absolute-value smaller-kept mask-for-value
+    no-mask mask-inverted mask-of-dout value-for-mask input-for-mask leaky absolute-value smaller-kept mask-for-value
     summed-over-wrong-axis output-for-input missing-bias bias-subtracted flattened-in-another-order
     label-not-subtracted not-normalised normalised-over-batch label-subtracted-everywhere argmax-for-label
     label-subtracted-from-columns softmax-as-element-wise averaged-over-classes loss-not-averaged
+    row-sums-over-batch classes-for-samples
     correct-class-missing correct-class-minus-one margin-for-indicator correct-class-counted worst-class-only
     missing-gamma missing-beta missing-root dgamma-uses-x unbiased-variance eps-missing eps-outside-root
     normalised-over-features running-average-swapped not-updated test-mode-uses-batch

@@ -96,6 +96,13 @@ MISTAKES = (
         "dout was multiplied by the output of ReLU: the slope on the positive side is 1, not the value there.",
     ),
     Mistake(
+        "input-for-mask",
+        lambda dout, cache: dout * cache,
+        ("dx",),
+        "dout was multiplied by the input x itself: the slope of ReLU is 1 where x is positive and 0 elsewhere, "
+        "never the value of x.",
+    ),
+    Mistake(
         "ignores-dout",
         lambda dout, cache: (cache > 0).astype(dout.dtype),
         ("dx",),

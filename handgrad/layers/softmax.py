@@ -120,6 +120,15 @@ def _element_wise(x: Array, y: Array) -> Array:
     return _one_hot(x, y) * (_probabilities(x) - 1) / len(x)
 
 
+def _row_sums_over_batch(x: Array, y: Array) -> Array:
+    return (_probabilities(x).sum(axis=0) - _one_hot(x, y)) / len(x)
+
+
+def _classes_for_samples(x: Array, y: Array) -> Array:
+    gradient: Array = loss(x, y)[1]
+    return gradient * x.shape[0] / x.shape[1]
+
+
 def _over_classes(x: Array, y: Array) -> tuple[Any, Array]:
     value, dx = loss(x, y)
     return value / x.shape[1], dx / x.shape[1]
@@ -227,6 +236,22 @@ MISTAKES = (
         ("dx",),
         "softmax was differentiated as if each probability depended on its own score alone: all the scores of "
         "a row share its sum.",
+        role="loss",
+    ),
+    Mistake(
+        "row-sums-over-batch",
+        _gradient_is(_row_sums_over_batch),
+        ("dx",),
+        "the row-sum path was added up over the samples, so each row got the same sum of all rows of "
+        "probabilities: the gradient of a row's sum goes back to that row alone.",
+        role="loss",
+    ),
+    Mistake(
+        "classes-for-samples",
+        _gradient_is(_classes_for_samples),
+        ("dx",),
+        "dx was divided by the number of classes C: the loss is a mean over the N samples, so what divides is N, "
+        "the number of rows of x.",
         role="loss",
     ),
     Mistake(

@@ -136,6 +136,11 @@ def _worst_only(x: Array, y: Array) -> tuple[Any, Array]:
     return worst.mean(), dx / len(x)
 
 
+def _classes_for_samples(x: Array, y: Array) -> Array:
+    gradient: Array = loss(x, y)[1]
+    return gradient * x.shape[0] / x.shape[1]
+
+
 def _squared(x: Array, y: Array) -> tuple[Any, Array]:
     return np.sum(_margins(x, y) ** 2) / len(x), 2 * _margin_for_indicator(x, y)
 
@@ -193,6 +198,14 @@ MISTAKES = (
         ("dx",),
         "dx has the wrong sign: a higher score for a wrong class raises the loss, so there the gradient is "
         "positive.",
+        role="loss",
+    ),
+    Mistake(
+        "classes-for-samples",
+        _gradient_is(_classes_for_samples),
+        ("dx",),
+        "dx was divided by the number of classes C: the loss is a mean over the N samples, so what divides is N, "
+        "the number of rows of x.",
         role="loss",
     ),
     Mistake(

@@ -309,7 +309,7 @@ MUTANTS = (
     M("mask-inverted", "zero where x is positive", "mask-inverted", g=b_mask_inverted),
     M("mask-of-dout", "zero where dout is negative", "mask-of-dout", g=b_mask_of_dout),
     M("value-for-mask", "dout times relu(x)", "value-for-mask", g=b_value_for_mask),
-    M("times-x", "dout times x", None, g=b_times_x),
+    M("times-x", "dout times x", "input-for-mask", g=b_times_x),
     M("mask-alone", "the mask without dout", "ignores-dout", g=b_mask_alone),
     M("mask-bool", "the boolean mask", "wrong-dtype", g=b_mask_bool, also=("ignores-dout",)),
     M("selected", "dout[x > 0], which is flat", "flattened", g=b_selected, also=("wrong-shape",)),

@@ -228,7 +228,7 @@ MUTANTS = (
     M("dx-boolean", "returned the mask", "wrong-dtype", DX, boolean_mask),
     M("dx-zero", "dx stays zeros", "all-zero", DX, zero_gradient),
     M("last-row-forgotten", "range(N - 1)", "some-rows", DX, last_row_forgotten),
-    M("divided-by-classes", "C for N", None, DX, divided_by_classes),
+    M("divided-by-classes", "C for N", "classes-for-samples", DX, divided_by_classes),
     M("batch-of-7", "N hard-coded to 7", None, BOTH, batch_of_7, shows="N not 7", also=("own-forward",)),
     M("dx-half", "a stray half", "halved", DX, half),
     M("name-error", "an undefined name", "raised", BOTH, name_error),
