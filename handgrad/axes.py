@@ -94,7 +94,8 @@ _Found = tuple[str, str | None] | None
 def classify(expected: Tokens, got: Sequence[int], sizes: Mapping[str, Any]) -> str | None:
     """The slug of what is wrong with a shape, None if it is right.
 
-    One of `transposed`, `kept-axis`, `flattened`, `unsummed-broadcast`, `summed-too-much`, `wrong-shape`.
+    One of `transposed`, `kept-axis`, `flattened`, `unsummed-broadcast`, `summed-too-much`,
+    `summed-over-wrong-axis`, `wrong-shape`.
 
     >>> classify(("M",), (7, 3), {"N": 7, "D": 5, "M": 3})
     'unsummed-broadcast'
@@ -132,7 +133,7 @@ def _diagnose(expected: Tokens, got: tuple[int, ...], sizes: Mapping[str, Any]) 
     goal = letters(expected)
     if need and len(known) == len(need):
         goal += f" = {tuple(known)}"
-    for rule in (_transposed, _kept_axis, _flattened, _unsummed, _summed_too_much):
+    for rule in (_transposed, _kept_axis, _flattened, _unsummed, _summed_too_much, _wrong_axis):
         found = rule(need, got, sizes, goal)
         if found is not None:
             return found
@@ -169,9 +170,12 @@ def _kept_axis(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal
 
 def _flattened(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal: str) -> _Found:
     left = [size for _, size in need]
-    if len(got) >= len(left) or None in left:
+    row = got
+    if len(got) == len(left):  # a row or a column of all the entries: (1, 15) or (15, 1) for (5, 3)
+        row = tuple(n for n in got if n != 1)
+    if len(row) >= len(left) or None in left:
         return None
-    for n in got:
+    for n in row:
         product = left.pop(0) if left else None
         while product is not None and product < n and left:
             product *= left.pop(0) or 1
@@ -182,6 +186,21 @@ def _flattened(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal
     if list(got) == [size for _, size in need if size != 1]:
         return "flattened", f"looks as if an axis of size 1 was dropped: expected {goal}, with it"
     return "flattened", f"looks flattened: the entries are as many, but not reshaped to {goal}"
+
+
+def _wrong_axis(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal: str) -> _Found:
+    """One axis that is not 1, and it has the size of another one: what a sum over the wrong axis leaves."""
+    if len(got) != len(need) or any((n == 1) != (size == 1) for n, (_, size) in zip(got, need, strict=True)):
+        return None
+    long = [i for i, n in enumerate(got) if n != 1]
+    if len(long) != 1 or need[long[0]][1] is None:
+        return None
+    size = got[long[0]]
+    others = [axis for axis, n in sizes.items() if n == size]
+    if not others:
+        return None
+    what = f"its axis is {' or '.join(others)}={size}, expected {goal}"
+    return "summed-over-wrong-axis", f"looks summed over the wrong axis, or of the wrong array: {what}"
 
 
 def _unsummed(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal: str) -> _Found:

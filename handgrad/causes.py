@@ -138,6 +138,10 @@ CAUSES: dict[str, Words] = {
         "more axes were summed than the forward broadcast",
         "check: give the sum its axis; a bare sum adds everything",
     ),
+    "summed-over-wrong-axis": Words(
+        "looks summed over the wrong axis",
+        "check: the axis that a sum names is the one that disappears; name one that {what} does not have",
+    ),
     "flattened": Words("", "check: reshape it to the shape expected above, or sum with keepdims=True"),
     "wrong-shape": Words(
         "", "check: print the shape after every line; which is the first that surprises you?"

@@ -300,6 +300,30 @@ def test_arrays_of_the_shapes_that_a_spec_gives_bind_to_its_sizes(
             "flattened",
             "looks as if an axis of size 1 was dropped: expected (N, 1) = (7, 1), with it",
         ),
+        *(
+            (
+                "D M",
+                shape,
+                "flattened",
+                "looks flattened: the entries are as many, but not reshaped to (D, M) = (5, 3)",
+            )
+            for shape in ((15,), (1, 15), (15, 1))
+        ),
+        (
+            "M",
+            (7,),
+            "summed-over-wrong-axis",
+            "looks summed over the wrong axis, or of the wrong array: its axis is N=7, expected (M,) = (3,)",
+        ),
+        (
+            "1 M",
+            (1, 5),
+            "summed-over-wrong-axis",
+            "looks summed over the wrong axis, or of the wrong array: its axis is D=5, expected (1, M) = (1, 3)",
+        ),
+        ("D M", (1, 14), "wrong-shape", None),
+        ("D M", (1, 5), "wrong-shape", None),
+        ("D M", (5, 7), "wrong-shape", None),
         ("M", (4,), "wrong-shape", None),
         ("D M", (8, 8), "wrong-shape", None),
         ("M", (8, 3), "wrong-shape", None),
