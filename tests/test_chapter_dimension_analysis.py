@@ -225,6 +225,18 @@ def test_an_exercise_left_alone_is_not_attempted(chapter: dict[str, Any], exerci
     assert "correct" not in text
 
 
+@pytest.mark.parametrize("letters", ["A, C, F", "a c f", "F,C,A", " ACF "])
+def test_letters_may_be_separated(chapter: dict[str, Any], letters: str) -> None:
+    assert judged(chapter, "seen", f"noticed = {letters!r}").startswith("correct")
+
+
+def test_the_example_of_a_tuple_is_the_answer_to_nothing(chapter: dict[str, Any]) -> None:
+    shown = [line for line in judged(chapter, "shapes", shape("dS", "18")).splitlines() if "such as" in line]
+    assert shown == ["dS: incorrect: write a tuple, such as (2, 9)"]
+    for key in ("dX", "dW", "db", "dtau", "dS"):
+        assert f"{key}: incorrect, (2, 9)" in judged(chapter, "shapes", shape(key, "(2, 9)"))
+
+
 def test_every_exercise_is_tried_with_right_and_wrong_answers() -> None:
     exercises = {ident[3:-5] for ident in CELLS if ident.startswith("ex-") and ident.endswith("-stub")}
     assert set(RIGHT) == exercises
