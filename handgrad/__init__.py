@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from handgrad.checking import check, check_formula, check_gradient
+from handgrad.draws import generator
 
-__all__ = ["__version__", "check", "check_formula", "check_gradient"]
+__all__ = ["__version__", "check", "check_formula", "check_gradient", "generator"]
 
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ import numpy as np
 
 from handgrad import layers
 from handgrad.cases import CaseRun
+from handgrad.draws import generator
 from handgrad.errors import HandgradError, layout
 from handgrad.formula_check import check_formula
 from handgrad.gradient_check import check_gradient
@@ -65,7 +66,7 @@ def check(
     ledger = Ledger(slug, asked, (*first, *layer.grad_names))
     with quiet():
         for index, case in enumerate(layer.cases):
-            rng = np.random.default_rng([seed, index])
+            rng = generator(seed, index)
             inputs = layer.sample(rng, dict(case.sizes), **case.options)
             check_case(ledger, layer, given, case, inputs, rng)
     return ledger.report()

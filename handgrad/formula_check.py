@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from handgrad import layers, numeric
 from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
 from handgrad.causes import words_for
+from handgrad.draws import generator
 from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
 from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse, parse_program
 from handgrad.judge import Context, judge_array, sizes_text
@@ -80,7 +81,7 @@ def check_formula(
     found = question.shape(expr, part)
     with numeric.quiet():
         for trial in range(2):
-            found = found or question.numbers(expr, part, np.random.default_rng([seed, trial]), ledger)
+            found = found or question.numbers(expr, part, generator(seed, trial), ledger)
     if found is not None:
         ledger.add(found, (part,))
     ledger.tried += [sizes_text(question.sizes)] * 2

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from handgrad import numeric
 from handgrad.causes import words_for
+from handgrad.draws import generator
 from handgrad.errors import HandgradError, layout
 from handgrad.judge import Context, judge_contract, judge_value
 from handgrad.ledger import Ledger
@@ -65,7 +66,7 @@ def check_gradient(
     context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given, told=mistakes or {})
     if upstream.ndim:
         context = replace(context, slips=lambda name: slips(_along(f, given, name), given[name], upstream))
-    got = call(_judge, context, ledger, f, claims, tokens, np.random.default_rng(seed))
+    got = call(_judge, context, ledger, f, claims, tokens, generator(seed))
     if got.raised:  # by f, near the inputs: at them it has been evaluated
         message = layout("check_gradient", "f cannot be evaluated near these inputs", [got.raised])
         return Report("check_gradient", {}, (Finding("call", "", "call", None, message),))

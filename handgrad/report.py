@@ -63,16 +63,18 @@ class Report:
         """Whether the verdict is "correct"; warnings do not count against it."""
         return self.verdict == "correct"
 
-    def points(self, weights: Mapping[str, float]) -> float:
+    def points(self, weights: Mapping[str, float], own_forward: float = 0.0) -> float:
         """The sum of the weights of the parts that are right, as a plain float.
 
+        A gradient that is right for the student's own wrong forward earns the share `own_forward` of its weight.
         Raises UnknownNameError for a part that this subject does not have.
         """
         unknown = [name for name in weights if name not in self.parts]
         if unknown and self.parts:
             known = nearest(unknown[0], self.parts)
             raise UnknownNameError(layout(f"{self.subject}.points", f"no part {unknown[0]!r}", step=known))
-        return float(sum(w for name, w in weights.items() if self.parts.get(name) == "right"))
+        shares: Mapping[Status | None, float] = {"right": 1.0, "own forward": own_forward}
+        return float(sum(w * shares.get(self.parts.get(name), 0.0) for name, w in weights.items()))
 
     @property
     def headline(self) -> str:
