@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ REFUSED = {
     "path-label-columns": 1,
     "drowsum": 1,
     "argument": 2,
-    "one-over-n": 2,
+    "one-over-n": 4,
     "two-paths": 2,
     "columns-wrong": 1,
 }
@@ -275,11 +276,70 @@ def test_a_wrong_softmax_loss_is_explained(chapter: dict[str, Any], name: str) -
     assert "✓ loss, ✗ dx" in said
 
 
-def test_a_loss_that_overflows_passes_with_a_warning(chapter: dict[str, Any]) -> None:
-    plain = loss_with(lambda x, y, P, Y: (P - Y) / len(x), shift=False)
-    said = answered(chapter, "ex-loss", my_softmax_loss=plain)
-    assert verdicts(said) == ["correct"]
-    assert "exp overflows above about 709" in said
+def log_of_p(x: Any, y: Any) -> Any:
+    """The gradient survives large scores, and the logarithm is taken of P."""
+    E = np.exp(x - x.max(axis=1, keepdims=True))
+    P = E / E.sum(axis=1, keepdims=True)
+    return -np.mean(np.log(P[np.arange(len(x)), y])), (P - np.eye(x.shape[1])[y]) / len(x)
+
+
+def plain_dx(x: Any, y: Any) -> Any:
+    """The loss survives large scores, and the gradient takes the exponentials again."""
+    E = np.exp(x)
+    return loss_with(lambda *_: 0)(x, y)[0], (E / E.sum(1, keepdims=True) - np.eye(x.shape[1])[y]) / len(x)
+
+
+def one_maximum(x: Any, y: Any) -> Any:
+    """The maximum of the batch is subtracted, not that of each row."""
+    Z = x - x.max()
+    E = np.exp(Z)
+    R = E.sum(axis=1, keepdims=True)
+    return np.mean(np.log(R[:, 0]) - Z[np.arange(len(x)), y]), (E / R - np.eye(x.shape[1])[y]) / len(x)
+
+
+def clipped(x: Any, y: Any) -> Any:
+    """Finite at any score, and wrong at large ones."""
+    return loss_with(lambda x, y, P, Y: (P - Y) / len(x))(np.clip(x, -500, 500), y)
+
+
+def by_math(x: Any, y: Any) -> Any:
+    """math.exp raises an OverflowError where np.exp gives infinity."""
+    E = np.array([[math.exp(s) for s in row] for row in x])
+    P = E / E.sum(axis=1, keepdims=True)
+    return -np.mean(np.log(P[np.arange(len(x)), y])), (P - np.eye(x.shape[1])[y]) / len(x)
+
+
+@pytest.mark.parametrize(
+    ("loss", "parts"),
+    [
+        (loss_with(lambda x, y, P, Y: (P - Y) / len(x), shift=False), "✗ loss, ✗ dx"),
+        (log_of_p, "✗ loss, ✓ dx"),
+        (plain_dx, "✓ loss, ✗ dx"),
+        (one_maximum, "✗ loss, ✗ dx"),
+        (clipped, "✗ loss, ✗ dx"),
+        (by_math, "✗ loss, ✗ dx"),
+    ],
+)
+def test_a_loss_or_gradient_that_fails_near_1000_is_refused(
+    chapter: dict[str, Any], loss: Any, parts: str
+) -> None:
+    said = answered(chapter, "ex-loss", my_softmax_loss=loss)
+    assert verdicts(said) == ["incorrect"]
+    assert parts in said
+    assert said.count("is right for small scores, and wrong for scores near 1000") == parts.count("✗")
+    assert "next: subtract each row's maximum before exp" in said
+    assert "warning" not in said
+
+
+def test_a_right_loss_may_be_written_in_another_way(chapter: dict[str, Any]) -> None:
+    def by_logaddexp(x: Any, y: Any) -> Any:
+        log_p = x - np.logaddexp.reduce(x, axis=1)[:, None]
+        at = (np.arange(len(x)), y)
+        dx = np.exp(log_p)
+        dx[at] -= 1
+        return -np.sum(log_p[at]) / len(x), dx / len(x)
+
+    assert verdicts(answered(chapter, "ex-loss", my_softmax_loss=by_logaddexp)) == ["correct"]
 
 
 def classifier(*, dS: Any = None, dX: Any = None, dW: Any = None, db: Any = None) -> Any:
