@@ -136,7 +136,7 @@ CAUSES: dict[str, Words] = {
     ),
     "summed-too-much": Words(
         "more axes were summed than the forward broadcast",
-        "check: give the sum its axis; a bare sum adds everything",
+        "check: sum over the axes that the forward broadcast, and over no other; if it broadcast none, do not sum",
     ),
     "summed-over-wrong-axis": Words(
         "looks summed over the wrong axis",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -16,7 +16,17 @@ from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.draws import generator
 from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
-from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse, parse_program
+from handgrad.expressions import short
+from handgrad.formula import (
+    OPERATIONS,
+    Assignment,
+    Expr,
+    Reduce,
+    evaluate_program,
+    infer_program,
+    parse,
+    parse_program,
+)
 from handgrad.judge import Context, judge_array, sizes_text
 from handgrad.layers import Layer
 from handgrad.ledger import Ledger
@@ -130,8 +140,8 @@ class _Question:
         try:
             got = expr.infer(self.types)
         except FormulaError as error:
-            words = self.impostor(expr)
-            message = f"{error}\n  {words}" if words else str(error)
+            said = (str(error), self.impostor(expr), self.needless_sum(expr, want))
+            message = "\n  ".join(words for words in said if words)
             return Finding("formula", part, "shape", "wrong-shape", message)
         if got == want:
             return None
@@ -141,9 +151,20 @@ class _Question:
         details = [f"at {sizes_text(self.sizes)}"]
         sentence = f"it has the axes {letters(got)}, expected {letters(want)}"
         cause = "\n  ".join(w for w in (words, self.impostor(expr)) if w)
-        return self.context().finding(
-            part, "shape", slug, sentence, details, cause, words_for(slug, part).step
-        )
+        step = self.needless_sum(expr, want) or words_for(slug, part).step
+        return self.context().finding(part, "shape", slug, sentence, details, cause, step)
+
+    def needless_sum(self, expr: Expr, want: Tokens) -> str:
+        """The next step for a formula whose axes fit as soon as one of its sums is left out."""
+        for function, without in _less_one_reduction(expr):
+            try:
+                fits = without.infer(self.types) == want
+            except FormulaError:
+                continue
+            if fits:
+                fitting = f"without it, {short(without)} has the axes {letters(want)}"
+                return f"check: there should be no {function} here; {fitting}"
+        return ""
 
     def impostor(self, expr: Expr) -> str:
         """Words for a formula that fits only where two axes have the same size by chance."""
@@ -219,6 +240,15 @@ class _Question:
             if line.target != name:
                 env[line.target] = line.expr.evaluate(env, self.sizes, self.known)
         return np.asarray(env[self.out])
+
+
+def _less_one_reduction(expr: Expr) -> Iterator[tuple[str, Expr]]:
+    """For each sum, mean, … of the formula: its name, and the formula with its operand in its place."""
+    if isinstance(expr, Reduce) and OPERATIONS[expr.function].kind == "reduction":
+        yield expr.function, expr.operand
+    for i, child in enumerate(expr.children):
+        for function, less in _less_one_reduction(child):
+            yield function, expr.rebuild((*expr.children[:i], less, *expr.children[i + 1 :]))
 
 
 def _sizes(tokens: Mapping[str, Tokens]) -> dict[str, int]:

@@ -72,6 +72,29 @@ def test_an_impostor_is_named_with_the_sizes_at_which_it_fits(formula: str, wher
     assert f"an impostor: its shape fits only where {where}" in str(check_formula(formula, "W", **SCORE))
 
 
+@pytest.mark.parametrize(
+    ("formula", "wrt", "words"),
+    [
+        ("sum(dS, axis=N) @ W.T", "X", "no sum here; without it, dS @ W.T has the axes (N, D)"),
+        ("sum(X.T @ dS)", "W", "no sum here; without it, X.T @ dS has the axes (D, C)"),
+        ("sum(X.T @ dS, axis=D)", "W", "no sum here; without it, X.T @ dS has the axes (D, C)"),
+        ("X.T @ mean(dS, axis=C)", "W", "no mean here; without it, X.T @ dS has the axes (D, C)"),
+        ("sum(sum(dS, axis=N))", "b", "no sum here; without it, sum(dS, axis=N) has the axes (C,)"),
+    ],
+)
+def test_a_sum_that_has_no_business_there_is_to_be_left_out(formula: str, wrt: str, words: str) -> None:
+    said = str(check_formula(formula, wrt, **SCORE))
+    assert f"check: there should be {words}" in said
+    assert check_formula(words.partition("it, ")[2].partition(" has")[0], wrt, **SCORE).ok
+
+
+@pytest.mark.parametrize("formula", ["sum(dS)", "dS.sum(axis=0, keepdims=True)", "sum(dS, axis=C)"])
+def test_a_sum_over_other_axes_is_not_to_be_left_out(formula: str) -> None:
+    report = check_formula(formula, "b", **SCORE)
+    assert report.verdict == "incorrect"
+    assert "there should be no" not in str(report)
+
+
 def test_a_shape_error_underlines_the_product_and_names_its_axes() -> None:
     assert str(check_formula("X @ dS", "W", **SCORE)).splitlines()[2:6] == [
         "formula, line 1, column 1: the shapes do not fit in X @ dS",
