@@ -199,7 +199,7 @@ SHAPES = {"mu": (5,), "xhat": (7, 5), "dgamma": (5,), "dv": (5,), "dx": (7, 5), 
 @pytest.mark.parametrize(
     ("key", "answer", "words"),
     [
-        ("mu", (7,), "there is one for each feature"),
+        ("mu", (7,), "its axis is N=7, expected (D,)"),
         ("mu", (1, 5), "of size 1, was kept"),
         ("xhat", (5, 7), "looks transposed"),
         ("dgamma", (7, 5), "looks not summed over N=7"),
@@ -274,6 +274,9 @@ def test_a_wrong_formula_for_the_last_line_is_explained(
         ("-sum(dxhat * xhat, axis=N) / (2 * std**3)", "xhat holds one 1/std already"),
         ("-sum(dxhat, axis=N) / (2 * std**3)", "xc is missing"),
         ("-mean(dxhat * xc, axis=N) / (2 * std**3)", "divided by N"),
+        ("-sum(dxhat * xc, axis=N) / (2 * N * std**3)", "comes one step later, in dsq"),
+        ("-mean(dxhat * xc, axis=N) / (2 * std**3)", "comes one step later, in dsq"),
+        ("-sum(dxhat * xc, axis=N) / (2 * std**5)", "take N=3 and one feature"),
     ],
 )
 def test_a_wrong_formula_for_the_variance_is_explained(
@@ -285,8 +288,29 @@ def test_a_wrong_formula_for_the_variance_is_explained(
 
 
 def test_another_form_of_the_gradient_of_the_variance_is_right_as_well(chapter: dict[str, Any]) -> None:
-    said = answered(chapter, "ex-variance", my_dv="sum(dxhat * xhat, axis=N) * (-1/2) / std**2")
-    assert verdicts(said) == ["correct"]
+    for formula in (
+        "sum(dxhat * xhat, axis=N) * (-1/2) / std**2",
+        "-N * mean(dxhat * xc, axis=N) / (2 * std**3)",
+        "-(dxhat * xc).sum(axis=0) / (std * std * std) / 2",
+    ):
+        assert verdicts(answered(chapter, "ex-variance", my_dv=formula)) == ["correct"], formula
+
+
+def test_n_minus_one_is_refused_by_a_gradient_check_and_named_by_the_layers() -> None:
+    said = shown("biased-check")
+    assert "gradient check, N = 64: incorrect" in said
+    assert "divided by N - 1" in said
+
+
+def test_a_coarse_tolerance_passes_the_wrong_eps_on_ordinary_data_alone() -> None:
+    said = shown("eps-refused")
+    assert "spread 2: rtol=1e-4 passes" in said
+    assert "spread 0.003: rtol=1e-4 refuses" in said
+
+
+def test_two_samples_are_normalised_to_one_and_minus_one() -> None:
+    rows = re.findall(r"xhat: \[(.+?)\] \[(.+?)\]", shown("one-sample"))
+    assert [[abs(float(v)) for v in row.split()] for row in rows[0]] == [[1.0] * 3] * 2
 
 
 def forward(
