@@ -1,0 +1,60 @@
+"""A homework judged in this process, with some of its author's answers replaced: no sandbox, no notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.homework import source
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Marked:
+    """What a set of answers got: points by graded cell, and the causes and messages of what was found."""
+
+    def __init__(self, judged):
+        self.points = {part.grade_id: result.points for part, result in judged}
+        self._reports = {part.grade_id: result.reports for part, result in judged}
+
+    def causes(self, grade_id):
+        """Every (parameter, cause) of an error, in order."""
+        return [(f.param, f.cause) for f in self._findings(grade_id) if f.severity == "error"]
+
+    def text(self, grade_id):
+        """All that the student reads for this part."""
+        return "\n".join(str(report) for report in self._reports[grade_id])
+
+    def _findings(self, grade_id):
+        return [finding for report in self._reports[grade_id] for finding in report.findings]
+
+
+@pytest.fixture(scope="session")
+def mark():
+    """mark(slug, {grade_id of an answer cell: code}) -> Marked; cells not named keep the author's answer."""
+
+    def marked(slug, answers=None):
+        homework = source.load(ROOT, slug)
+        unknown = set(answers or {}) - set(homework.solution)
+        assert not unknown, f"no answer cells {unknown} in {slug}; there are {sorted(homework.solution)}"
+        space = {}
+        for grade_id, text, kind in homework.cells:
+            if kind == "given":
+                exec(text, space)
+            elif kind == "answer":
+                exec((answers or {}).get(grade_id, text), space)
+        given = {name: space.get(name) for name in homework.names}
+
+        def ended(part, stop):
+            raise AssertionError(f"{part.grade_id} was stopped: {stop}")
+
+        return Marked(list(homework.judge(lambda part: given, ended)))
+
+    return marked
+
+
+@pytest.fixture(scope="session")
+def full():
+    """full(slug) -> the most points of each graded cell."""
+    return lambda slug: {p.grade_id: p.max_points for p in source.load(ROOT, slug).parts}
