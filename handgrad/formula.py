@@ -32,6 +32,7 @@ from handgrad.expressions import (
 )
 from handgrad.operations import OPERATIONS, Operation
 from handgrad.placement import ALL, NEW, Arange, Index, OneHot, Permute, Reshape, Spread
+from handgrad.unreadable import what_to_write
 
 __all__ = [
     "OPERATIONS",
@@ -84,7 +85,7 @@ _SAY_INSTEAD = {
     "power": "write a ** b",
     "transpose": "write a.T",
     "where": "write a product with a comparison: dout * (x > 0)",
-    "BitXor": "write ** for a power",
+    "BitXor": "write ** for a power, .T for a transpose",
     "FloorDiv": "write / to divide",
     "UAdd": "leave the plus out",
     "Eq": "= is not part of a formula; give its right-hand side alone",
@@ -158,8 +159,9 @@ def _tree(text: str, mode: str, longest: int) -> tuple[ast.AST, list[str]]:
         line = min(max(1, error.lineno or 1), len(lines))
         # offset 0 stands for the end of the text
         start = min(error.offset - 1 if error.offset else len(text), len(lines[line - 1]))
+        column, step = what_to_write(lines[line - 1], OPERATIONS)
+        start = start if column is None else column
         spot = Source(lines[line - 1], line, start, start + 1)
-        step = None
         if mode == "eval" and re.search(r"(?<![<>=!])=(?!=)", re.sub(r"\([^()]*\)", "", text)):
             step = _SAY_INSTEAD["Eq"]
         raise fault(spot, "cannot be read here", step=step) from None
@@ -195,6 +197,10 @@ class _Converter:
             raise self.refuse(node, f"nested deeper than {DEEPEST}", "give a part a name of its own")
         at, deeper = self.source(node), depth + 1
         if isinstance(node, ast.Name):
+            if "ᵀ" in at.text[at.start : at.end]:  # a letter to Python, which reads Xᵀ as XT
+                raise self.refuse(
+                    node, "this is not part of a formula", "write .T for the transpose, as in X.T"
+                )
             if node.id in OPERATIONS:
                 raise self.refuse(node, f"{node.id} is a function", f"write {node.id}(…)")
             return Name(node.id, source=at)
