@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from handgrad.checking import check, check_formula, check_gradient
+from handgrad.choices import check_choice, check_shape
 from handgrad.draws import generator
 
-__all__ = ["__version__", "check", "check_formula", "check_gradient", "generator"]
+__all__ = [
+    "__version__",
+    "check",
+    "check_choice",
+    "check_formula",
+    "check_gradient",
+    "check_shape",
+    "generator",
+]
 
 __version__ = "0.1.0"

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Elsewhere",
+    "ElsewhereError",
     "Outcome",
     "Stopped",
     "arrays_in",
@@ -43,7 +43,7 @@ class Stopped(BaseException):
     """Ends a check from inside a function under test: what runs that function has been stopped for good."""
 
 
-class Elsewhere(Exception):
+class ElsewhereError(Exception):
     """An exception of a function that runs in another process: its message holds the words for it."""
 
 
@@ -75,7 +75,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Outcome:
 
 def _describe(error: BaseException, trace: TracebackType | None) -> str:
     """The exception's type and text, and the line of the student's code that raised it."""
-    if type(error) is Elsewhere:
+    if type(error) is ElsewhereError:
         return str(error)
     try:
         text = " ".join(BaseException.__str__(error).split())[:300]

@@ -195,9 +195,12 @@ def _given(source: str, space: dict[str, Any]) -> None:
 def _run(source: str, space: dict[str, Any], name: str) -> Any:
     """Execute a cell and return the value of its last expression, or None."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, name, "exec"), space)
-    return eval(compile(ast.Expression(last.value), name, "eval"), space) if last is not None else None
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, name, "exec"), space)
+        return None
+    exec(compile(ast.Module(tree.body[:-1], tree.type_ignores), name, "exec"), space)
+    return eval(compile(ast.Expression(last.value), name, "eval"), space)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,116 @@
+"""Answers that are a choice or a shape: judged with a reason for each wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from handgrad.axes import explain, letters, shape_of
+from handgrad.causes import words_for
+from handgrad.errors import layout
+from handgrad.probe import call, items, type_name
+from handgrad.report import Finding, Report, Status
+from handgrad.shapes import parse as parse_spec
+
+__all__ = ["check_choice", "check_shape"]
+
+LONGEST = 200  # characters of an answer that are looked at
+_TRIMMED = " \t\n\"'`.,;:()[]"
+
+
+def check_choice(answer: Any, options: Mapping[str, str], *, part: str = "choice") -> Report:
+    """Judge a choice among named options.
+
+    `options` gives each option's letter or word, with the reason why it is wrong; the right one has an empty
+    reason. `answer` is a string, compared without case, blanks, quotes and brackets, or a function of no
+    arguments that returns one; None is "not attempted". Raises nothing: anything else is a finding.
+    """
+    given = _given(answer, part)
+    if isinstance(given, Report):
+        return given
+    if type(given) is not str or len(given) > LONGEST:
+        what = f"your answer is of type {type_name(given)}, expected one of {_names(options)}"
+        return _wrong(part, "not-a-choice", what, "write the letter as a string")
+    chosen = given.strip(_TRIMMED).lower()
+    for name, reason in options.items():
+        if chosen == name.lower():
+            return _right(part) if not reason else _wrong(part, f"chose:{name}", f"not {name}: {reason}")
+    what = f"{given.strip()[:40]!r} is none of {_names(options)}"
+    return _wrong(part, "not-a-choice", what, "write one of them as a string")
+
+
+def check_shape(
+    answer: Any, expected: str, *, sizes: Mapping[str, int] | None = None, part: str = "shape"
+) -> Report:
+    """Judge a shape, written in letters or, if `sizes` are given, in numbers.
+
+    `expected` names the axes, "D M", or "" for a scalar. `answer` is "D M", "(D, M)", ("D", "M") or, with
+    `sizes`, a tuple of these numbers; or a function of no arguments that returns one. Raises nothing.
+    """
+    given = _given(answer, part)
+    if isinstance(given, Report):
+        return given
+    tokens = parse_spec(f"a: {expected}").inputs["a"]
+    axes = _axes(given)
+    if axes is None:
+        step = f"write {letters(('N', 'K'))} as a string, say"
+        return _wrong(part, "not-a-shape", f"a value of type {type_name(given)} is no shape", step)
+    if all(str(axis).isdecimal() for axis in axes) and axes:
+        if not sizes:
+            return _wrong(part, "not-a-shape", "the axes are asked for by their letters, not as numbers")
+        numbers = tuple(int(axis) for axis in axes)
+        if numbers == shape_of(tokens, dict(sizes)):
+            return _right(part)
+        why = explain(tokens, numbers, dict(sizes)) or ""
+        return _wrong(part, "wrong-shape", f"{numbers} is not the shape", why)
+    if tuple(axes) == tuple(str(token) for token in tokens):
+        return _right(part)
+    got = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+    if sorted(axes) == sorted(str(token) for token in tokens):
+        return _wrong(
+            part, "transposed", f"{got} has the right axes in another order", "check: which axis is first?"
+        )
+    why = "a gradient has the shape of its variable" if part.startswith("d") else "count the axes one by one"
+    return _wrong(part, "wrong-shape", f"{got} is not the shape", f"check: {why}")
+
+
+def _given(answer: Any, part: str) -> Any:
+    """The answer itself, or a report where there is none."""
+    if callable(answer):
+        got = call(answer)
+        if got.raised:
+            message = layout(part, "your function raised an exception", [got.raised])
+            return Report(part, {part: "raised"}, (Finding("choice", part, "raised", "raised", message),))
+        answer = got.value
+    if answer is None or (type(answer) is str and not answer.strip(" .…\n")):
+        step = words_for("not-attempted", "").step
+        message = layout(part, "not attempted yet", step=step)
+        return _report(
+            part, "not attempted", Finding("choice", part, "not attempted", "not-attempted", message)
+        )
+    return answer
+
+
+def _axes(given: object) -> tuple[str, ...] | None:
+    if type(given) is str and len(given) <= LONGEST:
+        return tuple(given.replace(",", " ").replace("(", " ").replace(")", " ").split())
+    values = items(given)
+    if values is None or len(values) > 10 or not all(type(value) in (str, int) for value in values):
+        return None
+    return tuple(str(value).strip()[:LONGEST] for value in values)
+
+
+def _names(options: Mapping[str, str]) -> str:
+    return ", ".join(options)
+
+
+def _right(part: str) -> Report:
+    return Report(part, {part: "right"})
+
+
+def _wrong(part: str, cause: str, what: str, step: str = "") -> Report:
+    return _report(part, "wrong", Finding("choice", part, "choice", cause, layout(part, what, step=step)))
+
+
+def _report(part: str, status: Status, finding: Finding) -> Report:
+    return Report(part, {part: status}, (finding,))

@@ -1,0 +1,75 @@
+"""Choices and shapes: every spelling of the right answer counts, every wrong one is told why."""
+
+from __future__ import annotations
+
+import pytest
+
+from handgrad import check_choice, check_shape
+
+OPTIONS = {"a": "it has the wrong sign", "b": "", "c": "the batch is not summed"}
+
+
+@pytest.mark.parametrize("answer", ["b", "B", " (b) ", "'b'", "b.", lambda: "b"])
+def test_every_spelling_of_the_right_letter_is_right(answer):
+    assert check_choice(answer, OPTIONS).points({"choice": 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "words"),
+    [
+        ("a", "chose:a", "not a: it has the wrong sign"),
+        ("C", "chose:c", "the batch is not summed"),
+        ("d", "not-a-choice", "'d' is none of a, b, c"),
+        ("bb", "not-a-choice", "none of a, b, c"),
+        (7, "not-a-choice", "of type int, expected one of a, b, c"),
+        ("b" * 1000, "not-a-choice", "expected one of"),
+    ],
+)
+def test_a_wrong_choice_is_told_its_reason(answer, cause, words):
+    report = check_choice(answer, OPTIONS)
+    assert not report.ok
+    assert report.findings[0].cause == cause
+    assert words in report.findings[0].message
+    assert report.points({"choice": 2}) == 0
+
+
+@pytest.mark.parametrize("judge", [lambda a: check_choice(a, OPTIONS), lambda a: check_shape(a, "D M")])
+def test_nothing_and_exceptions_are_no_answers(judge):
+    def raising():
+        raise ValueError("later")
+
+    for nothing in (None, "", "...", lambda: None):
+        assert judge(nothing).verdict == "not attempted"
+    assert judge(raising).verdict == "error"
+    assert "ValueError: later" in str(judge(raising))
+
+
+@pytest.mark.parametrize("answer", ["D M", "(D, M)", ("D", "M"), ["D", "M"], "D,M", (5, 3), lambda: (5, 3)])
+def test_a_shape_may_be_written_in_letters_or_numbers(answer):
+    assert check_shape(answer, "D M", sizes={"D": 5, "M": 3}).ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "words"),
+    [
+        ("M D", "transposed", "in another order"),
+        ("N M", "wrong-shape", "(N, M) is not the shape"),
+        ((3, 5), "wrong-shape", "transposed"),
+        ((7, 5, 3), "wrong-shape", "(7, 5, 3)"),
+        (7, "not-a-shape", "a value of type int is no shape"),
+        ({"D": 1}, "not-a-shape", "a value of type dict is no shape"),
+    ],
+)
+def test_a_wrong_shape_is_told_why(answer, cause, words):
+    report = check_shape(answer, "D M", sizes={"N": 7, "D": 5, "M": 3})
+    assert (report.ok, report.findings[0].cause) == (False, cause)
+    assert words in str(report)
+
+
+def test_numbers_are_refused_where_letters_are_asked():
+    assert "by their letters" in str(check_shape((5, 3), "D M"))
+
+
+def test_the_shape_of_a_scalar_is_empty():
+    assert check_shape((), "").ok
+    assert not check_shape((1,), "").ok
