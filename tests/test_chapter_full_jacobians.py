@@ -124,6 +124,18 @@ def test_the_counts_of_the_loops_are_those_of_the_formulas(chapter: dict[str, An
     assert "without a factor 0: 9" in stored("cost-counted")
 
 
+def test_the_factors_of_cost_are_those_of_the_text(chapter: dict[str, Any]) -> None:
+    costs, batch_costs = chapter["costs"], chapter["batch_costs"]
+    for m, d in ((3, 2), (2, 5), (4, 4)):
+        long_way, short = costs(m, d)["left to right"], costs(m, d)["short form"]
+        assert long_way[0] == m * short[0]
+        assert long_way[1] == (m + 1) * short[1]
+        for n in (1, 4, 7):
+            dear, cheap = batch_costs(n, m, d)
+            assert dear * (1 + d) == cheap * m * (n + d)
+    assert "by the loops: 216 against 36" in stored("batch-cost")
+
+
 def test_the_engine_agrees_by_every_route_and_writes_both_orders() -> None:
     said = stored("engine")
     columns, rows = said.split("vec row-major")
@@ -190,6 +202,9 @@ def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
         ("dz_dvecW", (35, 7), "outputs come first"),
         ("dC_dvecW", (7, 5), "still one row; not yet put back"),
         ("dW", (1, 35), "a gradient has the shape of its variable"),
+        ("dW", (5, 7), "dW: not (5, 7): a gradient has the shape of its variable"),
+        ("dW", (7, None), "a gradient has the shape of its variable"),
+        ("dC_da", (1, None), "one output: one row"),
         ("dz_db", (7, 1), "a column for each bias"),
         ("dvecZ_dvecW", (7, 35), "the batch has M N outputs"),
         ("dW", [7, 5], "write a tuple"),
@@ -360,8 +375,8 @@ SHORT = {"my_dz": "a * (1 - a) * da", "my_dW": "dz @ x.T", "my_db": "dz", "my_dx
 @pytest.mark.parametrize(
     ("name", "formula", "words"),
     [
-        ("my_dz", "a * da", "dz"),
-        ("my_dz", "a * (1 - a)", "dout has no effect on dz"),
+        ("my_dz", "a * (1 - a)", "da has no effect on dz"),
+        ("my_dW", "a * (1 - a) @ x.T", "da has no effect on dW"),
         ("my_dz", "-a * (1 - a) * da", "sign"),
         ("my_dW", "x @ dz.T", "looks transposed"),
         ("my_dW", "dz @ x", "the shapes do not fit"),
@@ -378,6 +393,64 @@ def test_a_wrong_short_form_is_explained(
     assert words in said
     assert said.count(": correct axes") == 3
     assert said.count("incorrect") == 1
+
+
+SLIPS = [
+    ("my_dz", "da", "the slope a * (1 - a) is missing"),
+    ("my_dz", "da * a", "its factor 1 - a is missing"),
+    ("my_dz", "da - a * da", "its factor a is missing"),
+    ("my_dz", "z * (1 - z) * da", "the slope takes the output a, not z"),
+    ("my_dz", "sigmoid(a) * (1 - sigmoid(a)) * da", "a is the sigmoid of z already"),
+    ("my_dz", "(1 - a**2) * da", "that is the slope of tanh"),
+    ("my_dW", "da @ x.T", "that is da: the slope a * (1 - a) is missing"),
+    ("my_dW", "(x @ z.T).T", "that is the value z"),
+    ("my_dW", "a * x.T", "that is the value a"),
+    ("my_dW", "(a * (1 - a) * dz) @ x.T", "dz has the slope already"),
+    ("my_db", "da", "that is da: the slope a * (1 - a) is missing"),
+    ("my_db", "z", "that is the value z"),
+    ("my_db", "a * (1 - a) * dz", "dz has the slope already"),
+    ("my_dx", "(da.T @ W).T", "that is da: the slope a * (1 - a) is missing"),
+    ("my_dx", "W.T @ z", "that is the value z"),
+    ("my_dx", "W.T @ (a * (1 - a) * dz)", "dz has the slope already"),
+    ("my_dz", "da + a", "no known cause fits next: derive one entry with indices"),
+]
+
+
+@pytest.mark.parametrize(("name", "formula", "words"), SLIPS)
+def test_a_slip_in_a_short_form_is_named_without_advice_about_samples(
+    chapter: dict[str, Any], name: str, formula: str, words: str
+) -> None:
+    said = answered(chapter, "ex-short", **{**SHORT, name: formula})
+    assert words in said
+    assert said.count(": correct axes") == 3
+    assert said.count("incorrect") == 1
+    assert "N=" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("my_dz", "sigmoid(z) * (1 - sigmoid(z)) * da"),
+        ("my_dz", "a * da - a**2 * da"),
+        ("my_dz", "exp(-z) / (1 + exp(-z))**2 * da"),
+        ("my_dW", "dz * x.T"),
+        ("my_dW", "(x @ dz.T).T"),
+        ("my_db", "a * (1 - a) * da"),
+        ("my_dx", "(dz.T @ W).T"),
+    ],
+)
+def test_a_right_short_form_may_be_written_in_another_way(
+    chapter: dict[str, Any], name: str, formula: str
+) -> None:
+    said = answered(chapter, "ex-short", **{**SHORT, name: formula})
+    assert said.count(": correct axes") == 4
+
+
+@pytest.mark.parametrize("answer", [[510_000], {}, (), "many", np.ones(2)])
+def test_any_object_as_a_count_is_judged_without_an_exception(chapter: dict[str, Any], answer: Any) -> None:
+    said = answered(chapter, "ex-counts", my_counts={**chapter["COUNTS"], "left to right": answer})
+    assert "left to right: not " in said
+    assert said.count(": right") == 2
 
 
 @pytest.mark.parametrize(
