@@ -117,8 +117,12 @@ def test_the_counted_numbers_are_those_of_the_figure() -> None:
 
 def test_the_measured_cache_is_the_batch_times_the_widths() -> None:
     said = notebooks.text_of(CELLS["cache-bytes"]).replace(",", "")
-    rows = {int(n): int(z) for n, z in re.findall(r"^ *(\d+) +(\d+) +\d+$", said, re.M)}
-    assert rows == {n: 8 * n * (784 + 512 + 512) for n in (1, 32, 128, 1024)}
+    rows = re.findall(r"^ *(\d+) +(\d+) +(\d+) +(\S+) +(\S+)$", said, re.M)
+    assert {int(n): int(z) for n, z, *_ in rows} == {n: 8 * n * (784 + 512 + 512) for n in (1, 32, 128, 1024)}
+    parameters = int(re.findall(r"parameters: +(\d+) bytes", said)[0])
+    for _, z, both, ratio, to_parameters in rows:
+        assert float(ratio) == pytest.approx(int(both) / int(z), abs=0.01)
+        assert float(to_parameters) == pytest.approx(int(z) / parameters, abs=0.001)
 
 
 def test_the_network_learns_and_the_planted_mistake_learns_badly() -> None:
@@ -238,7 +242,23 @@ SIGMOIDS = {
 def test_a_wrong_formula_is_explained(chapter: dict[str, Any], name: str, formula: str, words: str) -> None:
     said = answered(chapter, "ex-sigmoids", **{**SIGMOIDS, name: formula})
     assert words in said
+    assert "looks like a slip" not in said or "no known cause" not in said
     assert sorted(verdicts(said)) == ["correct", "correct", "correct", "incorrect"]
+
+
+def test_the_same_gradients_written_differently_are_right(chapter: dict[str, Any]) -> None:
+    other = {
+        "my_dS2": "sigmoid(S2) * (1 - sigmoid(S2)) * dZ2",
+        "my_dZ1": "(W2 @ dS2.T).T",
+        "my_dW1": "(dS1.T @ X).T",
+        "my_db1": "dS1.sum(axis=0)",
+    }
+    assert verdicts(answered(chapter, "ex-sigmoids", **other)) == ["correct"] * 4
+
+
+@pytest.mark.parametrize("number", [np.sum([64, 100, 50]) * 32, 6848.0])
+def test_a_right_number_of_another_type_is_right(chapter: dict[str, Any], number: Any) -> None:
+    assert answered(chapter, "ex-sizes", my_sizes={**SIZES, "kept": number}).count(": right") == 6
 
 
 @pytest.mark.parametrize(
