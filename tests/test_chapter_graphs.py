@@ -31,6 +31,7 @@ NEEDED = (
     "engine",
     "engine-shared",
     "engine-more",
+    "engine-check",
     "choices",
 )
 
@@ -116,8 +117,9 @@ WRONG = {
     "the minus": ("gates", "true_statements = 'bcde'", "C: one of the two local gradients is -1"),
     "above and below": ("gates", "true_statements = 'BDEF'", "F: below an arrow stands a gradient"),
     "no router": ("gates", "true_statements = 'BE'", "D: which input decides the minimum?"),
-    "not letters": ("gates", "true_statements = ['B']", "incorrect: write letters, such as 'AC'"),
-    "no such letter": ("gates", "true_statements = 'BDEX'", "read the question once more"),
+    "not letters": ("gates", "true_statements = 3", "incorrect: write letters from A to F, such as 'AC'"),
+    "no such letter": ("gates", "true_statements = 'BDEX'", "incorrect: write letters from A to F"),
+    "one letter in a list": ("gates", "true_statements = ['B']", "D: which input decides the minimum?"),
     "one order": ("order", "right_orders = 'A'", "B: do blocks 2 and 3 wait for each other?"),
     "too early": ("order", "right_orders = 'ABC'", "C: block 1 waits for both users of s"),
     "forwards": ("order", "right_orders = 'D'", "D: that is the forward order"),
@@ -146,10 +148,15 @@ WRONG = {
     "upstream forgotten": (
         "swish",
         "formula_swish = 'sigmoid(x) + x * sigmoid(x) * (1 - sigmoid(x))'",
-        "looks like the upstream gradient was taken as all ones",
+        "looks like the upstream gradient was taken as all ones: dy has no effect",
     ),
+    "output alone": ("swish", "formula_swish = 'dy * y'", "no known mistake fits"),
     "a name not given": ("swish", "formula_swish = 'dout * sigmoid(x)'", "dout cannot be used here"),
-    "no two of the square": ("neuron", neuron(e="y - t"), "looks like half of dw"),
+    "no two of the square": (
+        "neuron",
+        neuron(e="y - t"),
+        "that is half of it\n  check: the local gradient of f**2 is 2 f",
+    ),
     "no minus": ("neuron", neuron(dt="e"), "what stands below block 4 (−) was passed on unchanged"),
     "own value": ("neuron", neuron(dw="w * ds", dx="x * ds"), "returned (dx, dw, db, dt)"),
     "own value once": ("neuron", neuron(dw="w * ds"), "a product handed its input that input's own value"),
@@ -163,10 +170,20 @@ WRONG = {
     "no square of tanh": ("tanh", tanh("Scalar(g, [(f, 1 - g)])"), "no known mistake fits"),
     "of the input": ("tanh", tanh("Scalar(g, [(f, 1 - f.value**2)])"), "✗ du, ✗ dv"),
     "no block": ("tanh", tanh("g"), "TypeError: tanh_block returned a float64, not a Scalar"),
-    "overwrites": ("mistake", walk("reversed(tape)", "f.grad = local * g.grad"), "incorrect"),
-    "evaluation order": ("mistake", walk("tape", "f.grad += local * g.grad"), "incorrect"),
-    "upstream alone": ("mistake", walk("reversed(tape)", "f.grad += g.grad"), "incorrect"),
-    "the mistake itself": ("mistake", "mended_backward = following_backward", "✗ da, ✗ db, ✓ dc"),
+    "overwrites": ("mistake", walk("reversed(tape)", "f.grad = local * g.grad"), "overwrites what another"),
+    "evaluation order": ("mistake", walk("tape", "f.grad += local * g.grad"), "1 was visited before block 2"),
+    "upstream alone": ("mistake", walk("reversed(tape)", "f.grad += g.grad"), "was passed on unchanged"),
+    "local gradient alone": (
+        "mistake",
+        walk("tape", "f.grad += local"),
+        "the local gradient was handed on alone",
+    ),
+    "the mistake itself": (
+        "mistake",
+        "mended_backward = following_backward",
+        "once more, what it had handed on",
+    ),
+    "no start": ("mistake", "def mended_backward(last):\n    1 / 0", "ZeroDivisionError: division by zero"),
     "one path": ("two", two(dx="u * s1"), "block 1 (×) alone hands back; x is used 2 times"),
     "the other path": ("two", two(dx="v * s2"), "block 3 (×) alone hands back; x is used 2 times"),
     "products not swapped": ("two", two(du="u * s1", dv="v * s2"), "that input's own value"),
@@ -183,6 +200,130 @@ def test_a_wrong_answer_is_refused_in_the_words_that_fit(chapter: dict[str, Any]
     assert said in text
     assert any(refusal in text for refusal in ("incorrect", "could not be judged", "not attempted"))
     assert not text.splitlines()[0].endswith(": correct")
+
+
+STACK = """
+def mended_backward(last):
+    last.grad = 1.0
+    waiting, seen = [last], {last}
+    while waiting:
+        g = waiting.pop(PLACE)
+        for f, local in g.inputs:
+            f.grad += local * g.grad
+            if f not in seen:
+                seen.add(f)
+                waiting.append(f)
+"""
+RECURSIVE = """
+def mended_backward(last):
+    last.grad, seen = 1.0, set()
+    def visit(g):
+        if g not in seen:
+            seen.add(g)
+            for f, local in g.inputs:
+                f.grad += local * g.grad
+                visit(f)
+    visit(last)
+"""
+LEVELS = """
+def mended_backward(last):
+    last.grad, level = 1.0, [last]
+    while level:
+        below = []
+        for g in level:
+            for f, local in g.inputs:
+                f.grad += local * g.grad
+                below += [] if f in below else [f]
+        level = below
+"""
+NEAREST_FIRST = """
+def mended_backward(last):
+    last.grad, depth, level = 1.0, {last: 0}, [last]
+    for g in level:
+        for f, _ in g.inputs:
+            if f not in depth:
+                depth[f] = depth[g] + 1
+                level.append(f)
+    for g in sorted(depth, key=depth.get):
+        for f, local in g.inputs:
+            f.grad += local * g.grad
+"""
+ONCE_A_PAIR = """
+def mended_backward(last):
+    last.grad = 1.0
+    for g in reversed(tape):
+        for f, local in dict(g.inputs).items():
+            f.grad += local * g.grad
+"""
+FINISHED = """
+def mended_backward(last):
+    finished, seen = [], set()
+    def visit(g):
+        if g not in seen:
+            seen.add(g)
+            for f, _ in g.inputs:
+                visit(f)
+            finished.append(g)
+    visit(last)
+    last.grad = 1.0
+    for g in ORDER:
+        for f, local in g.inputs:
+            f.grad += local * g.grad
+"""
+COUNTED = """
+def mended_backward(last):
+    users = {g: 0 for g in tape}
+    for g in tape:
+        for f, _ in g.inputs:
+            users[f] += 1
+    last.grad, ready = 1.0, [last]
+    while ready:
+        g = ready.pop()
+        for f, local in g.inputs:
+            f.grad += local * g.grad
+            users[f] -= 1
+            ready += [] if users[f] else [f]
+"""
+
+# a traversal, the first calculation on which it fails, and what the check says of it
+TRAVERSALS = {
+    "a stack": (STACK.replace("PLACE", "-1"), "s * c + s", "block 1 was visited before block 2"),
+    "a queue": (STACK.replace("PLACE", "0"), "s + s * c", "block 1 was visited before block 2"),
+    "recursive, each once": (RECURSIVE, "s + s * c", "what it had from its first user, and never again"),
+    "level by level": (LEVELS, "s + s * c", "no known mistake fits"),
+    "nearest first": (NEAREST_FIRST, "s + s * c", "block 1 was visited before block 2"),
+    "inputs first": (
+        FINISHED.replace("ORDER", "finished"),
+        "s + s * c",
+        "before block 2, which uses its output",
+    ),
+    "equal inputs once": (ONCE_A_PAIR, "s * s", "uses a value twice handed back one share only"),
+}
+
+
+@pytest.mark.parametrize("name", TRAVERSALS)
+def test_a_wrong_traversal_is_refused_on_the_first_calculation_that_shows_it(
+    chapter: dict[str, Any], name: str
+) -> None:
+    answer, calculation, said = TRAVERSALS[name]
+    text = judged(chapter, "mistake", answer)
+    assert text.startswith(f"mended_backward on {calculation}: incorrect")
+    assert f"wrong on {calculation}\n" in text
+    assert said in text
+
+
+@pytest.mark.parametrize("answer", [FINISHED.replace("ORDER", "reversed(finished)"), COUNTED])
+def test_a_right_traversal_without_the_tape_is_accepted(chapter: dict[str, Any], answer: str) -> None:
+    text = judged(chapter, "mistake", answer)
+    assert text.startswith("mended_backward: correct")
+    assert "right on 5 calculations" in text
+
+
+def test_a_stack_is_right_on_the_first_sum_alone(chapter: dict[str, Any]) -> None:
+    names = dict(chapter)
+    run("ex-mistake-code", names)
+    exec(STACK.replace("PLACE", "-1"), names)
+    assert names["judge_engine"](names["shared_plain"], "abc", names["mended_backward"]).ok
 
 
 RIGHT = {
@@ -206,6 +347,30 @@ def test_a_right_answer_in_another_style_is_accepted(chapter: dict[str, Any], ex
         assert refusal not in text
 
 
+@pytest.mark.parametrize(
+    "spelling", ["'B, D, E'", "'b d e'", "'B and D and E.'", "['B', 'D', 'E']", "{'e', 'd', 'b'}"]
+)
+def test_letters_are_read_in_any_sensible_spelling(chapter: dict[str, Any], spelling: str) -> None:
+    assert judged(chapter, "gates", f"true_statements = {spelling}").startswith("correct")
+
+
+@pytest.mark.parametrize("blank", ["''", "[]", "None"])
+def test_no_letters_are_no_attempt(chapter: dict[str, Any], blank: str) -> None:
+    assert judged(chapter, "order", f"right_orders = {blank}") == "not attempted yet\n"
+
+
+def test_the_output_may_stand_in_the_formula(chapter: dict[str, Any]) -> None:
+    answer = "formula_swish = 'dy * (sigmoid(x) + y * (1 - sigmoid(x)))'"
+    assert ": correct" in judged(chapter, "swish", answer)
+
+
+def test_the_blocks_of_the_layer_are_counted_one_by_one(chapter: dict[str, Any]) -> None:
+    names = dict(chapter)
+    run("layer", names)
+    counted = dict(line.split(":", 1) for line in run("layer-count", names).splitlines() if ":" in line)
+    assert int(counted["together"]) == int(counted["blocks on the tape"]) == len(names["tape"])
+
+
 def test_every_exercise_is_tried_with_right_and_wrong_answers() -> None:
     exercises = {ident[3:-5] for ident in CELLS if ident.startswith("ex-") and ident.endswith("-stub")}
     assert set(RIGHT) == exercises
@@ -222,7 +387,7 @@ def mended_backward(last):
 
     visit(last, 1.0)
 """
-    assert judged(chapter, "mistake", walks).startswith("check_gradient: correct")
+    assert judged(chapter, "mistake", walks).startswith("mended_backward: correct")
 
 
 def test_the_overwriting_backward_of_the_text_is_refused_by_name(chapter: dict[str, Any]) -> None:
@@ -235,3 +400,10 @@ def test_the_overwriting_backward_of_the_text_is_refused_by_name(chapter: dict[s
 def test_a_second_backward_pass_starts_from_zero(chapter: dict[str, Any]) -> None:
     engine, again, trace = (line.split(":")[1] for line in run("engine-shared", dict(chapter)).splitlines())
     assert engine.split() == again.split() == trace.split()
+
+
+@pytest.mark.parametrize("exercise", RIGHT)
+def test_a_stub_is_not_attempted(chapter: dict[str, Any], exercise: str) -> None:
+    said = judged(chapter, exercise, "")
+    assert "not attempted yet" in said
+    assert "correct" not in said
