@@ -185,6 +185,8 @@ SHAPES = {"R": (7, 1), "Y": (7, 3), "dR": (7, 1), "dS": (7, 3), "P_by_S": (7, 3,
         ("P_by_S", (7, 3), "all axes of the output, then all"),
         ("P_by_S", (7, 3, 3), "all axes of the output, then all"),
         ("Y", 7, "write a tuple"),
+        ("dS", ("N", "C"), "write a tuple"),
+        ("dS", (7, None), "write a tuple"),
     ],
 )
 def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: Any, words: str) -> None:
@@ -407,6 +409,9 @@ def test_a_wrong_backward_of_the_classifier_is_explained(chapter: dict[str, Any]
         ("P * (sum(P * dP, axis=C, keepdims=True) - dP)", "wrong sign"),
         ("sum(P * dP, axis=C)", "looks summed over C, which must stay"),
         ("P * dQ", "dQ cannot be used here"),
+        ("P * (dP - sum(P * dP, axis=C))", "the sum has lost its axis"),
+        ("dP - sum(P * dP, axis=C, keepdims=True)", "all of it has to be multiplied by P"),
+        ("E * (dP - sum(P * dP, axis=C, keepdims=True))", "E is not yet divided by the row sum"),
     ],
 )
 def test_a_wrong_formula_for_softmax_alone_is_explained(
@@ -417,8 +422,15 @@ def test_a_wrong_formula_for_softmax_alone_is_explained(
     assert "correct" not in verdicts(said)
 
 
-def test_another_form_of_the_right_formula_is_right(chapter: dict[str, Any]) -> None:
-    formula = "P * dP - P * sum(P * dP, axis=C, keepdims=True)"
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "P * dP - P * sum(P * dP, axis=C, keepdims=True)",
+        "(dP - sum(dP * E / R, axis=C, keepdims=True)) * E / R",
+        "P * dP - E * sum(E * dP, axis=C, keepdims=True) / R**2",
+    ],
+)
+def test_another_form_of_the_right_formula_is_right(chapter: dict[str, Any], formula: str) -> None:
     assert verdicts(answered(chapter, "ex-alone", my_dS_alone=formula)) == ["correct"]
 
 
@@ -454,6 +466,7 @@ COLUMNS = {
     "no label": (lambda P, Y, N, other: P / N, "the label's own path is missing"),
     "as rows": (lambda P, Y, N, other: ((P - Y) / N).T, "looks transposed"),
     "sign": (lambda P, Y, N, other: (Y - P) / N, "wrong sign"),
+    "no sum": (lambda P, Y, N, other: -Y / N, "the path through the sum is missing"),
 }
 
 
@@ -485,6 +498,8 @@ LOG_SOFTMAX = {
     "sum of P G": (lambda G, P: G - P * (P * G).sum(1, keepdims=True), "the sum is taken of P * G"),
     "no P": (lambda G, P: G - G.sum(1, keepdims=True), "the sum has to be multiplied by P"),
     "over samples": (lambda G, P: G - P * G.sum(0, keepdims=True), "summed over the samples"),
+    "over all": (lambda G, P: G - P * G.sum(), "summed over the samples as well"),
+    "plus": (lambda G, P: G + P * G.sum(1, keepdims=True), "enters with a minus"),
 }
 
 
@@ -500,6 +515,8 @@ SOFT = {
     "one-hot formula": (lambda P, Y, m: (P - Y) / len(P), "only where each row of Y adds up to 1"),
     "no row sum": (lambda P, Y, m: -Y / len(P), "the path through the row sum is missing"),
     "no label": (lambda P, Y, m: P * m / len(P), "the label path is missing"),
+    "own weight": (lambda P, Y, m: (P * Y - Y) / len(P), "the weight of its whole row of Y"),
+    "all weights": (lambda P, Y, m: (P * Y.sum() - Y) / len(P), "the weight of its own row, not of all"),
     "over all entries": (lambda P, Y, m: (P * m - Y) / P.size, "not over all N C entries"),
 }
 
