@@ -72,6 +72,28 @@ def test_arrays_are_taken_for_lists(chapter: dict[str, Any]) -> None:
     assert "You can skip this chapter." in said
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("q7", "((3, 2, 0), (1, 0, 2))"),
+        ("q7", "[(3, 2, 0), (1, 0, 2.0)]"),
+        ("q8", "(13, 2, 20)"),
+        ("q1", "[7, 3]"),
+        ("q6", "np.ones((4, 3)).sum(axis=0).shape"),
+        ("q3", "'(C)'"),
+        ("q4", "'b.'"),
+    ],
+)
+def test_a_right_answer_spelt_otherwise_is_correct(
+    chapter: dict[str, Any], question: str, answer: str
+) -> None:
+    assert "You can skip this chapter." in quizzed(chapter, **{question: answer})
+
+
+def test_a_number_for_a_shape_with_one_axis_is_told_how_to_write_it(chapter: dict[str, Any]) -> None:
+    assert "6: incorrect: write a tuple, such as (2,) for one axis" in quizzed(chapter, q6="(3)")
+
+
 WRONG_TEST = {
     1: ("(5, 5)", "A product, read four ways"),
     2: ("21", "that is entry by entry, A * B"),
@@ -111,7 +133,7 @@ def test_each_wrong_choice_has_its_own_reason(
 
 
 @pytest.mark.parametrize("number", RIGHT)
-@pytest.mark.parametrize("answer", ["[[1, 2], [3]]", "'?'", "{}", "7", "[7, 3]", "True"])
+@pytest.mark.parametrize("answer", ["[[1, 2], [3]]", "'?'", "{}", "7", "[3, 7]", "True"])
 def test_an_answer_of_another_kind_is_incorrect_and_does_not_raise(
     chapter: dict[str, Any], number: int, answer: str
 ) -> None:
@@ -152,6 +174,10 @@ def nudge(body: str) -> str:
     return f"def my_jacobian(f, x):\n    return {body}"
 
 
+def sides(other: str, step: float) -> str:
+    return f"np.stack([(f(x + 1e-5 * e) - {other}) / {step} for e in np.eye(len(x))], axis=1)"
+
+
 # exercise, answer, what the check must say
 WRONG = {
     "a product not transposed": ("shapes", shape("B", "(6, 3)"), "B: incorrect: the axes are the other way"),
@@ -164,13 +190,18 @@ WRONG = {
     "the other order": ("ex-rows", rows("W @ X"), "that is W @ X"),
     "a transposed factor": ("ex-rows", rows("X @ W.T"), "that is X @ W.T"),
     "overwritten rows": ("ex-rows", rows("np.outer(X[:, -1], W[-1])"), "only the last d is left"),
+    "a product transposed": ("ex-rows", rows("(X @ W).T"), "that is the transpose of X @ W"),
     "columns centred": ("centre", centre("X - X.mean(axis=0)"), "the mean of each column went"),
     "an axis lost": ("centre", centre("X - X.mean(axis=1)"), "keep the axis"),
     "one mean for all": ("centre", centre("X - X.mean()"), "one mean of all entries"),
     "a sum for a mean": ("centre", centre("X - X.sum(axis=1, keepdims=True)"), "the sum of the row"),
+    "the sign turned": ("centre", centre("X.mean(axis=1, keepdims=True) - X"), "X was taken from the mean"),
     "the reverse thought diagonal": ("diagonal", "my_diagonal = 'ACDF'", "C: output 0 uses input 3"),
     "the mask overlooked": ("diagonal", "my_diagonal = 'ad'", "F: the mask looks at the same entry"),
+    "letters in a list": ("diagonal", "my_diagonal = ['A', 'D', 'E']", "E: the mean uses every entry"),
+    "a letter and no more": ("diagonal", "my_diagonal = 5", "write letters from A to F"),
     "other letters": ("diagonal", "my_diagonal = 'XY'", "write letters from A to F"),
+    "a sum too many": ("bilinear", "formula_db = 'sum(M.T @ a)'", "expected (D, 1)"),
     "a matrix not transposed": ("bilinear", "formula_db = 'M @ a'", "the shapes do not fit in M @ a"),
     "a row for a column": ("bilinear", "formula_db = 'a.T @ M'", "looks transposed"),
     "an outer product turned": ("bilinear", "formula_dM = 'b @ a.T'", "looks transposed: its axes are (D, N)"),
@@ -184,6 +215,8 @@ WRONG = {
     "the other layout": ("nudge", nudge("numeric.jacobian(f, x).T"), "that is the denominator layout"),
     "outputs added up": ("nudge", nudge("numeric.jacobian(f, x).sum(axis=0)"), "keep one row for each"),
     "one nudge for all": ("nudge", nudge("(f(x + 1e-5) - f(x - 1e-5)) / 2e-5"), "all inputs were nudged at once"),
+    "one side": ("nudge", nudge(sides("f(x)", 1e-5)), "nudged to one side only"),
+    "the wrong step": ("nudge", nudge(sides("f(x - 1e-5 * e)", 1e-5)), "twice too large: the two points are 2h"),
     "an exception": ("nudge", nudge("f(x, 1)"), "it raised TypeError"),
     "words": ("total", total("'J'"), "it raised ValueError"),
 }  # fmt: skip
@@ -219,6 +252,30 @@ def test_a_right_answer_in_other_words_is_correct(chapter: dict[str, Any], exerc
     assert "incorrect" not in said
     assert "not attempted" not in said
     assert "correct" in said
+
+
+@pytest.mark.parametrize(
+    "letters", ["'A, D, F'", "'a d f'", "'A, D and F.'", "['F', 'D', 'A']", "{'A', 'D', 'F'}"]
+)
+def test_letters_are_read_in_any_sensible_spelling(chapter: dict[str, Any], letters: str) -> None:
+    assert judged(chapter, "ex-diagonal", f"my_diagonal = {letters}") == "correct\n"
+
+
+def test_a_shape_may_be_a_list_and_an_error_may_have_a_capital(chapter: dict[str, Any]) -> None:
+    said = judged(chapter, "ex-shapes", "my_shapes.update(A=[6, 3], D='Error')")
+    assert "A: correct" in said
+    assert "D: correct" in said
+
+
+def test_the_untransposed_product_is_refused_and_the_sum_is_called_one_too_many(
+    chapter: dict[str, Any],
+) -> None:
+    names = dict(chapter)
+    run("jacobian-square", names)
+    assert "the chain rule wants the transpose of J" in run("pullback-refused", names)
+    said = run("sum-refused", names)
+    assert "expected (D,)" in said
+    assert "give the sum its axis" not in said
 
 
 @pytest.mark.parametrize("exercise", RIGHT_ANSWERS)
