@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handgrad import layers, numeric
+from handgrad import numeric
 from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.draws import generator
@@ -25,22 +25,17 @@ from handgrad.formula import (
     evaluate_program,
     infer_program,
     parse,
-    parse_program,
 )
 from handgrad.judge import Context, judge_array, sizes_text
-from handgrad.layers import Layer
 from handgrad.ledger import Ledger
 from handgrad.probe import call, copy_arguments
+from handgrad.question import Given, from_layer, from_text
 from handgrad.report import Finding, Report
-from handgrad.shapes import parse as parse_spec
 from handgrad.truth import slips
 
 __all__ = ["check_formula"]
 
 Array = NDArray[Any]
-
-# Different, coprime, and none of them a constant that a formula is likely to hold.
-PRIMES = (7, 5, 3, 11, 13, 17, 19, 23)
 
 
 def check_formula(
@@ -50,14 +45,18 @@ def check_formula(
     forward: str = "",
     shapes: str = "",
     layer: str = "",
+    mistakes: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Report:
     """Judge a formula for the gradient of a scalar loss with respect to `wrt`.
 
     Either `forward`, lines of assignments such as "S = X @ W + b", with the `shapes` of its inputs,
-    "X: N D, W: D C, b: C"; or the name of a `layer`, whose arrays and `dout` the formula then uses. The last
-    line's result is what the upstream gradient belongs to: "dS" (also for any intermediate), of its shape,
-    random. If that result is a scalar it is the loss itself.
+    "X: N D, W: D C, b: C", where "y: N int" declares labels; or the name of a `layer`, whose arrays and `dout`
+    the formula then uses, and the values in between as `handgrad.question` writes them. The last line's result
+    is what the upstream gradient belongs to: "dS" (also for any intermediate), of its shape, random. If that
+    result is a scalar it is the loss itself.
+
+    `mistakes`, {"a sentence": "a wrong formula"}, are recognised by their numbers and told in those words.
 
     Shapes are compared by axis names, then numbers at different, coprime sizes. A formula that is blank or
     "..." is not attempted yet; a function of no arguments may return it. Raises nothing: an unreadable formula
@@ -79,7 +78,7 @@ def check_formula(
         ledger.add(finding, (part,), "not attempted")
         return ledger.report()
     try:
-        question = _from_layer(layer, wrt) if layer else _from_text(forward, shapes, wrt)
+        question = _question(from_layer(layer) if layer else from_text(forward, shapes), wrt, mistakes or {})
     except HandgradError as error:
         return Report("check_formula", {}, (Finding("call", "", "call", None, str(error)),))
     ledger = Ledger(f"{part} = {' '.join(formula.split())[:60]}", (part,))
@@ -104,14 +103,20 @@ class _Question:
     """What the formula may use (`types`), and how to get the true gradient of `wrt` from numbers."""
 
     wrt: str
-    inputs: Mapping[str, Tokens]
-    program: tuple[Assignment, ...]
-    sizes: Mapping[str, int]
-    layer: Layer | None = None
+    given: Given
+    mistakes: Mapping[str, Expr]
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        return self.given.sizes
+
+    @property
+    def program(self) -> tuple[Assignment, ...]:
+        return self.given.program
 
     @cached_property
     def known(self) -> dict[str, Tokens]:
-        return infer_program(self.program, self.inputs)
+        return infer_program(self.program, self.given.inputs)
 
     @property
     def out(self) -> str:
@@ -152,7 +157,27 @@ class _Question:
         sentence = f"it has the axes {letters(got)}, expected {letters(want)}"
         cause = "\n  ".join(w for w in (words, self.impostor(expr)) if w)
         step = self.needless_sum(expr, want) or words_for(slug, part).step
+        told = self.told_by_shape(expr, got)
+        if told:
+            return self.context().finding(part, "mistake", "told", sentence, details, told)
         return self.context().finding(part, "shape", slug, sentence, details, cause, step)
+
+    def told_by_shape(self, expr: Expr, got: Tokens) -> str:
+        """The sentence of a mistake with the same axes and the same numbers as a formula of the wrong shape."""
+        alike = {s: wrong for s, wrong in self.mistakes.items() if wrong.infer(self.types) == got}
+        if not alike:
+            return ""
+        with numeric.quiet():
+            arrays = self.arrays(*self.truth(np.random.default_rng(0)))
+            value = expr.evaluate(arrays, self.sizes, self.types)
+            told = {s: wrong.evaluate(arrays, self.sizes, self.types) for s, wrong in alike.items()}
+        return next((s for s, wrong in told.items() if np.allclose(wrong, value, rtol=1e-9)), "")
+
+    def arrays(self, values: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """What a formula may use, by name."""
+        named = {**values, **{f"d{name}": g for name, g in gradients.items()}}
+        del named[f"d{self.wrt}"]
+        return named
 
     def needless_sum(self, expr: Expr, want: Tokens) -> str:
         """The next step for a formula whose axes fit as soon as one of its sums is left out."""
@@ -181,11 +206,15 @@ class _Question:
     def numbers(self, expr: Expr, part: str, rng: np.random.Generator, ledger: Ledger) -> Finding | None:
         """The finding for a formula of the right shape whose numbers are wrong."""
         values, gradients = self.truth(rng)
-        arrays = {**values, **{f"d{name}": g for name, g in gradients.items()}}
+        arrays = self.arrays(values, gradients)
         truth = gradients[self.wrt]
-        del arrays[f"d{self.wrt}"]
         claimed = expr.evaluate(arrays, self.sizes, self.types)
-        context = self.context()
+        told = {
+            sentence: {self.wrt: wrong.evaluate(arrays, self.sizes, self.types)}
+            for sentence, wrong in self.mistakes.items()
+            if wrong.infer(self.types) == self.known[self.wrt]
+        }
+        context = replace(self.context(), told=told)
         upstream = gradients[self.out]
         if np.max(np.abs(truth), initial=0.0) <= 1e-13 * np.sum(np.abs(upstream * values[self.out])):
             truth = np.zeros_like(truth)  # what is left of it is rounding
@@ -197,17 +226,15 @@ class _Question:
             context = replace(
                 context, dout=upstream, inputs=values, slips=lambda _: slips(tail, values[self.wrt], upstream)
             )
-        if self.layer is not None:
+        if self.given.layer is not None:
             context = replace(context, **self.layer_context(values, upstream))
         return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
 
     def truth(self, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, Array]]:
         """Random values of everything, and the gradient of everything that can be asked for or used."""
         for attempt in range(3):
-            inputs = {name: rng.standard_normal(shape_of(t, self.sizes)) for name, t in self.inputs.items()}
-            if attempt:  # a logarithm or a root wants positive numbers
-                inputs = {name: 0.5 + np.abs(value) for name, value in inputs.items()}
-            values = {**inputs, **evaluate_program(self.program, inputs, self.sizes, self.inputs)}
+            inputs = self.sample(rng, positive=attempt > 0)  # a logarithm or a root wants positive numbers
+            values = {**inputs, **evaluate_program(self.program, inputs, self.sizes, self.given.inputs)}
             if all(np.isfinite(value).all() for value in values.values()):
                 break
         out = values[self.out]
@@ -220,11 +247,30 @@ class _Question:
             gradients[name] = numeric.vjp(partial(self.tail, name, values), values[name], upstream)
         return values, gradients
 
+    def sample(self, rng: np.random.Generator, positive: bool) -> dict[str, Array]:
+        """Random arrays that are given: a layer's own, else normal numbers, and labels below their axis's size."""
+        layer, sizes = self.given.layer, self.sizes
+        if layer is not None:
+            drawn = layer.sample(rng, {REST: (sizes.get("D", 1),), **sizes}, **layer.cases[0].options)
+            return {name: drawn[name] for name in self.given.inputs}
+        inputs: dict[str, Array] = {}
+        for name, tokens in self.given.inputs.items():
+            shape = shape_of(tokens, sizes)
+            if name in self.given.labels:
+                (count,) = shape_of((self.given.labels[name],), sizes)
+                inputs[name] = rng.integers(0, count, shape)
+            else:
+                normal = rng.standard_normal(shape)
+                inputs[name] = 0.5 + np.abs(normal) if positive else normal
+        return inputs
+
     def layer_context(self, values: Mapping[str, Array], upstream: Array) -> dict[str, Any]:
         """What lets the layer's own mistakes be recognised in a formula."""
-        layer = self.layer
+        layer = self.given.layer
         assert layer is not None
-        inputs = {name: values[name] for name in self.inputs}
+        inputs: dict[str, Any] = {name: values[name] for name in self.given.inputs}
+        if layer.updates:
+            inputs["bn_param"] = {"mode": "train"}
 
         def arguments() -> tuple[Any, ...]:
             if layer.forward is None:
@@ -251,46 +297,15 @@ def _less_one_reduction(expr: Expr) -> Iterator[tuple[str, Expr]]:
             yield function, expr.rebuild((*expr.children[:i], less, *expr.children[i + 1 :]))
 
 
-def _sizes(tokens: Mapping[str, Tokens]) -> dict[str, int]:
-    axes = list(dict.fromkeys(t for of in tokens.values() for t in of if isinstance(t, str) and t != REST))
-    if len(axes) > len(PRIMES):
-        raise FormulaError(layout("check_formula", f"{len(axes)} axes, at most {len(PRIMES)} are checked"))
-    return dict(zip(axes, PRIMES, strict=False))
-
-
-def _from_text(forward: str, shapes: str, wrt: str) -> _Question:
-    if not forward or not shapes:
-        step = 'check: check_formula("X.T @ dS", "W", forward="S = X @ W + b", shapes="X: N D, W: D C, b: C")'
-        raise FormulaError(layout("check_formula", "needs forward and shapes, or a layer", step=step))
-    inputs = parse_spec(shapes).inputs
-    question = _Question(wrt, inputs, tuple(parse_program(forward)), _sizes(inputs))
-    if wrt not in question.known or wrt == question.out:
-        known = {*question.known} - {question.out}
+def _question(given: Given, wrt: str, mistakes: Mapping[str, str]) -> _Question:
+    question = _Question(wrt, given, {sentence: parse(text) for sentence, text in mistakes.items()})
+    known = {*question.known} - {question.out, *given.labels}
+    if given.layer is not None:
+        known = {*given.layer.grads}
+    if wrt not in known:
         raise UnknownNameError(
             layout("check_formula", f"no gradient of {wrt!r}", step=nearest(str(wrt), known))
         )
-    return question
-
-
-# A layer's forward in the language of formulas; a layer that it cannot say is asked for with forward=.
-_LAYER_FORWARD = {
-    "affine": "out = x @ w + b",
-    "relu": "out = relu(x)",
-    "sigmoid": "out = sigmoid(x)",
-    "tanh": "out = tanh(x)",
-    "linear_regression": "loss = sum((X @ theta - y) ** 2) / (2 * N)",
-}
-
-
-def _from_layer(slug: str, wrt: str) -> _Question:
-    layer = layers.get(slug)
-    if slug not in _LAYER_FORWARD:
-        step = f"check: give its lines as forward=…; by name: {', '.join(_LAYER_FORWARD)}"
-        raise FormulaError(layout("check_formula", f"{slug} has no one-line forward", step=step))
-    inputs = {n: tuple("D" if t == REST else t for t in of) for n, of in layer.spec.inputs.items()}
-    question = _Question(wrt, inputs, tuple(parse_program(_LAYER_FORWARD[slug])), _sizes(inputs), layer)
-    if wrt not in layer.grads:
-        raise UnknownNameError(
-            layout("check_formula", f"no gradient of {wrt!r}", step=nearest(str(wrt), layer.grads))
-        )
+    for wrong in question.mistakes.values():
+        wrong.infer(question.types)  # raises for a mistake that could never be made
     return question

@@ -10,7 +10,7 @@ import pytest
 from handgrad import check_formula, layers
 from handgrad.axes import REST
 from handgrad.formula import evaluate_program, parse_program
-from handgrad.formula_check import _LAYER_FORWARD, PRIMES
+from handgrad.question import LAYER_FORWARD, PRIMES, from_text
 from handgrad.report import Report
 
 SCORE = {"forward": "S = X @ W + b", "shapes": "X: N D, W: D C, b: C"}
@@ -149,11 +149,25 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         ({"forward": "S = X", "shapes": "X: N D"}, "no gradient of 'W'"),
         ({"forward": "W = X", "shapes": "X: N D"}, "no gradient of 'W'"),
         ({"layer": "afine"}, "no layer 'afine'"),
-        ({"layer": "batchnorm"}, "batchnorm has no one-line forward"),
+        ({"layer": "batchnorm"}, "no gradient of 'W'"),
+        ({"layer": "softmax"}, "no gradient of 'W'\n  known: x"),
+        ({"forward": "L = sum(W)", "shapes": "W: D, y: N int"}, "the labels y pick nothing"),
+        (
+            {"forward": "L = sum(W[arange(N), y])", "shapes": "W: N C, y: N"},
+            "y is used as labels, and is not declared",
+        ),
+        (
+            {"forward": "S = X @ W", "shapes": "X: N D, W: D C", "mistakes": {"so": "X @"}},
+            "cannot be read here",
+        ),
+        (
+            {"forward": "S = X @ W", "shapes": "X: N D, W: D C", "mistakes": {"so": "dQ"}},
+            "no array or axis 'dQ'",
+        ),
         ({"layer": "relu"}, "no gradient of 'W'"),
     ],
 )
-def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, str], message: str) -> None:
+def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, Any], message: str) -> None:
     report = check_formula("X", "W", **keywords)
     assert report.verdict == "error"
     assert message in str(report)
@@ -167,6 +181,17 @@ def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, str]
         ("sigmoid", "dout * out * (1 - out)", "x"),
         ("tanh", "dout * (1 - out ** 2)", "x"),
         ("linear_regression", "X.T @ (X @ theta - y) / N", "theta"),
+        ("softmax", "(P - onehot(y, C)) / N", "x"),
+        ("softmax", "(softmax(x, axis=C) - onehot(y, C)) / N", "x"),
+        ("svm", "((margins > 0) - onehot(y, C) * sum(margins > 0, axis=C, keepdims=True)) / N", "x"),
+        ("batchnorm", "dout.sum(axis=N)", "beta"),
+        ("batchnorm", "sum(dout * xhat, axis=N)", "gamma"),
+        (
+            "batchnorm",
+            "gamma * (dout - mean(dout, axis=N) - xhat * mean(dout * xhat, axis=N)) / std",
+            "x",
+        ),
+        ("batchnorm", "dxc + dmu / N", "x"),
     ],
 )
 def test_a_layer_can_be_asked_about_by_name(layer: str, formula: str, wrt: str) -> None:
@@ -175,16 +200,17 @@ def test_a_layer_can_be_asked_about_by_name(layer: str, formula: str, wrt: str) 
     assert not check_formula(f"2 * ({formula})", wrt, layer=layer).ok
 
 
-@pytest.mark.parametrize("slug", _LAYER_FORWARD)
+@pytest.mark.parametrize("slug", LAYER_FORWARD)
 def test_the_forward_in_formulas_is_the_layers_own(slug: str) -> None:
     layer = layers.get(slug)
     case = next(c for c in layer.cases if len(c.sizes.get(REST, (1,))) == 1)
     inputs: dict[str, Any] = layer.sample(np.random.default_rng(0), dict(case.sizes))
     sizes = {"D": case.sizes.get(REST, (0,))[0], **case.sizes}
-    program = parse_program(_LAYER_FORWARD[slug])
+    program = parse_program(LAYER_FORWARD[slug])
     function = layer.loss or layer.forward
     assert function is not None
-    got = evaluate_program(program, inputs, sizes)[program[-1].target]
+    types = {**layer.spec.inputs} if slug in ("softmax", "svm", "batchnorm") else None
+    got = evaluate_program(program, inputs, sizes, types)[program[-1].target]
     assert np.allclose(got, function(*inputs.values())[0], rtol=1e-14)
 
 
@@ -213,8 +239,60 @@ def test_what_that_function_raises_is_a_finding() -> None:
         ("tanh", "1 - out ** 2", "ignores-dout"),
         ("relu", "dout", "no-mask"),
         ("linear_regression", "2 * X.T @ (X @ theta - y) / N", "doubled"),
+        ("relu", "dout * x", "input-for-mask"),
+        ("softmax", "P / N", "missing-path:label"),
+        ("softmax", "(P - onehot(y, C)) / C", "classes-for-samples"),
+        ("softmax", "(sum(P, axis=N) - onehot(y, C)) / N", "row-sums-over-batch"),
+        ("svm", "(margins > 0) / N", "missing-path:correct class"),
+        ("batchnorm", "gamma * (dout - xhat * mean(dout * xhat, axis=N)) / std", "missing-path:mean"),
     ],
 )
 def test_a_mistake_of_a_layer_is_recognised_in_a_formula(layer: str, formula: str, expected: str) -> None:
     wrt = "theta" if layer == "linear_regression" else "x"
     assert cause(check_formula(formula, wrt, layer=layer)) == expected
+
+
+TOLD = {"dS stands on the wrong side": "dS.T @ X", "the bias is not multiplied by anything": "X.T @ dS * 3"}
+
+
+@pytest.mark.parametrize(("formula", "said"), [("(X.T @ dS).T", 0), ("3 * X.T @ dS", 1)])
+def test_a_mistake_that_the_caller_knows_of_is_told_in_their_words(formula: str, said: int) -> None:
+    report = check_formula(formula, "W", **SCORE, mistakes=TOLD)
+    assert cause(report) == "told"
+    assert list(TOLD)[said] in str(report)
+    assert list(TOLD)[1 - said] not in str(report)
+
+
+def test_a_mistake_that_is_right_or_does_not_fit_tells_nothing() -> None:
+    assert check_formula("X.T @ dS", "W", **SCORE, mistakes={"no": "X.T @ dS"}).ok
+    assert cause(check_formula("-X.T @ dS", "W", **SCORE, mistakes=TOLD)) == "sign"
+    assert cause(check_formula("2 * dS.T @ X", "W", **SCORE, mistakes=TOLD)) == "transposed"
+
+
+LABELLED = {
+    "forward": "s = S[arange(N), y]\nL = sum(log(sum(exp(S), axis=C)) - s)",
+    "shapes": "S: N C, y: N int",
+}
+
+
+def test_labels_pick_entries_and_have_no_gradient() -> None:
+    assert check_formula("softmax(S, axis=C) - onehot(y, C)", "S", **LABELLED).ok
+    assert not check_formula("softmax(S, axis=C)", "S", **LABELLED).ok
+    assert "no gradient of 'y'" in str(check_formula("S", "y", **LABELLED))
+
+
+def test_labels_take_every_value_of_their_axis() -> None:
+    given = from_text(LABELLED["forward"], LABELLED["shapes"])
+    assert given.labels == {"y": "C"}
+    assert given.inputs["y"] == ("N",)
+
+
+def test_a_layer_without_a_forward_in_formulas_asks_for_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(LAYER_FORWARD, "tanh")
+    report = check_formula("dout", "x", layer="tanh")
+    assert report.verdict == "error"
+    assert "tanh has no forward in formulas\n  check: give its lines as forward=" in str(report)
+
+
+def test_every_layer_can_be_asked_about() -> None:
+    assert set(LAYER_FORWARD) == set(layers.names())
