@@ -174,7 +174,7 @@ SHAPES = {"dout": (7, 5), "dx": (7, 2, 3), "dw": (6, 5), "db": (5,), "dout_dw": 
         ("dout_dw", (6, 5), "all axes of out, then all axes of w"),
         ("dout", (7, 2, 3), "one row for each sample, one column for each output"),
         ("dx", (7, 5), "all axes of x"),
-        ("db", (7,), "one number for each output"),
+        ("db", (7,), "looks summed over the wrong axis"),
         ("dout", [7, 5], "write a tuple"),
         ("db", 5, "write a tuple, such as (7, 2) or (7,)"),
     ],
