@@ -407,3 +407,8 @@ def test_a_stub_is_not_attempted(chapter: dict[str, Any], exercise: str) -> None
     said = judged(chapter, exercise, "")
     assert "not attempted yet" in said
     assert "correct" not in said
+
+
+def test_the_engine_has_the_seventeen_lines_that_the_text_says() -> None:
+    lines = [line for line in CELLS["engine"].splitlines() if line.strip()]
+    assert len(lines) == 17
