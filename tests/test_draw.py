@@ -407,10 +407,35 @@ def test_a_jacobian_says_its_structure(j: Any, kind: str) -> None:
 
 def test_a_jacobian_of_samples_is_block_diagonal_with_lines_between_them() -> None:
     picture = jacobian()
-    assert "block diagonal, one block a sample, 18 of 36 entries are not 0" in picture.desc
+    assert "block diagonal, one block for each row of p, 18 of 36 entries are not 0" in picture.desc
     heavy = [e for e in ET.fromstring(picture.svg).iter(f"{SVG}path") if e.get("stroke-width") == "1.8"]
     assert len(heavy) == 6  # the frame, and one line between two samples each way
     assert "p[1,2]: 0, 0, 0, −0.1, −0.15, 0.25" in picture.text
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((2, 2), (3, 2)), "heavy lines: between rows of S and of W"),
+        (((2, 2), (6,)), "heavy lines: between rows of S"),
+        (((4,), (3, 2)), "heavy lines: between rows of W"),
+        (((4,), (6,)), ""),
+    ],
+)
+def test_a_jacobian_says_whose_rows_its_heavy_lines_separate(shapes: Any, words: str) -> None:
+    svg = draw.jacobian(np.ones((4, 6)), *shapes, out="S", inp="W").svg
+    assert f">{words}<" in svg if words else "heavy lines" not in svg
+    assert "sample" not in svg
+
+
+def test_the_legend_of_a_graph_fits_a_narrow_screen() -> None:
+    g = graph.trace(lambda x: graph.name(x * x, "y"), x=2.0)
+    g.backward()
+    root = ET.fromstring(draw.graph(g).svg)
+    assert float((root.get("viewBox") or "").split()[2]) <= 350
+    texts = [e.text or "" for e in root.iter(f"{SVG}text")]
+    assert "small number: order of evaluation" in texts
+    assert "below: gradient of y with respect" in " ".join(texts)
 
 
 def test_the_shapes_of_a_jacobian_may_be_left_out_or_be_those_of_scalars() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from handgrad.draw.layered import Layout, arrange
 from handgrad.draw.noise import noiseless
-from handgrad.draw.svg import Canvas, Picture, cells, mono_width, number, spoken
+from handgrad.draw.svg import Canvas, Picture, cells, mono_width, number, sans_width, spoken
 from handgrad.graph import OPS, Edge, Graph, Node
 
 __all__ = ["graph"]
@@ -15,6 +15,7 @@ __all__ = ["graph"]
 _LINE = 15  # one line of text
 _BOX = 30
 _BEND = 20  # the width of a curve between two layers
+_NARROW = 340  # what a picture may take on a screen of 390 px
 
 
 def graph(g: Graph, title: str = "") -> Picture:
@@ -204,16 +205,29 @@ def _legend(canvas: Canvas, g: Graph, shared: bool) -> None:
     canvas.path([(x, y), (x + 66, y)])
     canvas.head(x + 74, y)
     canvas.text(x + 33, y - 6, "value", "value")
-    lines = ["above the edge: value; small number: order of evaluation"]
+    lines = ["above the edge: value", "small number: order of evaluation"]
     if differentiated:
         canvas.text(x + 33, y + 15, "gradient", "gradient")
-        lines.append(
-            f"below: gradient of {_output(g) if not g.output.shape else 'the loss'} with respect to that value"
-        )
+        of = _output(g) if not g.output.shape else "the loss"
+        lines.insert(1, f"below: gradient of {of} with respect to that value")
     if shared:
         lines.append("+ at an arrow: what this use adds to the gradient")
-    for k, line in enumerate(lines):
+    room = max(canvas.box[2] - x, _NARROW) - 86
+    wrapped = [part for line in lines for part in _wrap(line, room)]
+    for k, line in enumerate(wrapped):
         canvas.text(x + 86, y - 4 + 17 * k, line, anchor="start", size=12, sans=True)
+
+
+def _wrap(text: str, room: float) -> list[str]:
+    """The text in lines of at most that width, broken between words."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and sans_width(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _output(g: Graph) -> str:

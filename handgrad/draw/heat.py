@@ -52,8 +52,8 @@ def jacobian(
     """Draw a Jacobian: row i, column j holds the derivative of output entry i by input entry j.
 
     j: of shape out_shape + in_shape, or (outputs, inputs) flattened in row-major order; shapes left out
-    are (outputs,) and (inputs,). Heavier lines stand between samples, the first axis of both shapes, where
-    there is more than one axis. Raises ShapeError for shapes that do not fit j, and as `matrix` does.
+    are (outputs,) and (inputs,). Heavier lines stand between the rows of `out` and of `inp`, their first
+    axis, where there is more than one axis. Raises ShapeError for shapes that do not fit j, and as `matrix` does.
     """
     array = np.asarray(j, dtype=np.float64)
     flat = array.shape if array.ndim == 2 else (1, 1)
@@ -75,9 +75,13 @@ def jacobian(
     row_step = rows // out_shape[0] if len(out_shape) > 1 else 0
     col_step = cols // in_shape[0] if len(in_shape) > 1 else 0
     row_labels, col_labels = _entries(out, out_shape), _entries(inp, in_shape)
-    kind = _structure(values, row_step, col_step)
+    kind = _structure(values, row_step, col_step, out)
+    apart = dict.fromkeys(name for name, step in ((out, row_step), (inp, col_step)) if step)
     canvas = Canvas()
     numbers = _cells(canvas, values, row_labels, col_labels, digits, row_step, col_step)
+    if apart:
+        lines = f"heavy lines: between rows of {' and of '.join(apart)}"
+        canvas.text(canvas.box[0], canvas.box[3] + 16, lines, anchor="start", size=12, sans=True)
     title = title or f"Jacobian of {out} by {inp}"
     desc = (
         f"{rows} rows, one for each entry of {out}, by {cols} columns, one for each entry of {inp}: {kind}."
@@ -107,7 +111,7 @@ def _entries(name: str, shape: tuple[int, ...]) -> list[str]:
     return [name] if not shape else [f"{name}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
 
 
-def _structure(values: NDArray[Any], row_step: int, col_step: int) -> str:
+def _structure(values: NDArray[Any], row_step: int, col_step: int, out: str) -> str:
     """Words for where the entries that are not 0 lie."""
     filled = np.argwhere(values != 0)
     count = f"{len(filled)} of {values.size} entries are not 0"
@@ -116,7 +120,7 @@ def _structure(values: NDArray[Any], row_step: int, col_step: int) -> str:
     if values.shape[0] == values.shape[1] and all(r == c for r, c in filled):
         return f"diagonal, {count}"
     if row_step and col_step and all(r // row_step == c // col_step for r, c in filled):
-        return f"block diagonal, one block a sample, {count}"
+        return f"block diagonal, one block for each row of {out}, {count}"
     return "dense, no entry is 0" if len(filled) == values.size else count
 
 
@@ -173,11 +177,11 @@ def _cells(
     elif col_labels and w >= 12:
         for c, label in enumerate(col_labels):
             canvas.upright(c * w + w / 2 + 4, -7, label, size=11)
-    _key(canvas, values, rows * h + 24, numbers, bool(row_step or col_step))
+    _key(canvas, values, rows * h + 24, numbers)
     return numbers
 
 
-def _key(canvas: Canvas, values: NDArray[Any], y: float, numbers: bool, blocks: bool) -> None:
+def _key(canvas: Canvas, values: NDArray[Any], y: float, numbers: bool) -> None:
     entries = [("value", "positive"), ("gradient", "negative"), ("", "exactly 0")]
     present = [np.any(values > 0), np.any(values < 0), np.any(values == 0)]
     x = canvas.box[0]
@@ -189,8 +193,6 @@ def _key(canvas: Canvas, values: NDArray[Any], y: float, numbers: bool, blocks: 
             canvas.path([(x + 3.5, y - 3), (x + 10.5, y - 3)])
         canvas.text(x + 20, y + 1, label, anchor="start", size=12, sans=True)
         x += 88
-    if blocks:
-        canvas.text(canvas.box[0], y + 20, "heavy lines: between samples", anchor="start", size=12, sans=True)
 
 
 def _words(
