@@ -234,6 +234,12 @@ SLICES: dict[str, tuple[Answer, str]] = {
         "1 stands where the x of the weight belongs",
     ),
     "flat": (lambda x, M: np.kron(np.eye(M), x.T), "looks flattened"),
+    "a list": (lambda x, M: [np.outer(row, x) for row in np.eye(M)], "it is a list"),
+    "negative": (lambda x, M: -np.einsum("ij,k->ijk", np.eye(M), x.ravel()), "wrong sign"),
+    "reversed": (
+        lambda x, M: np.einsum("ij,k->ijk", np.eye(M), x.ravel()[::-1]),
+        "no known cause fits the others",
+    ),
     "other axes": (
         lambda x, M: np.einsum("ij,k->ikj", np.eye(M), x.ravel()),
         "expected shape (M, M, D) = (5, 5, 3)",
@@ -258,6 +264,10 @@ FLAT: dict[str, tuple[Answer, str]] = {
     ),
     "transposed": (lambda x, M, o: np.kron(np.eye(M), x), "looks transposed"),
     "tiled": (lambda x, M, o: np.tile(x.ravel(), (M, M)), "x in every row of every block"),
+    "the stack": (
+        lambda x, M, o: np.einsum("ij,k->ijk", np.eye(M), x.ravel()),
+        "expected shape (M, MD) = (5, 15)",
+    ),
 }
 
 
@@ -352,6 +362,8 @@ SOFTMAX: dict[str, tuple[Answer, str]] = {
     "short form": (layer(softmax, lambda a, y, z: a * (1 - a) * (a - y)), "needs an element-wise function"),
     "no Jacobian": (layer(softmax, lambda a, y, z: a - y), "the Jacobian of the softmax is missing"),
     "diagonal alone": (layer(softmax, lambda a, y, z: a * (a - y)), "without - a a.T"),
+    "plus": (layer(softmax, lambda a, y, z: a * (a - y + np.sum(a * (a - y)))), "with a minus"),
+    "ones for a": (layer(softmax, lambda a, y, z: a - y - a * np.sum(a * (a - y))), "is a, not 1"),
     "no right answer": (
         layer(softmax, lambda a, y, z: (np.diag(a.ravel()) - a @ a.T) @ a),
         "y was not subtracted",
@@ -375,8 +387,6 @@ SHORT = {"my_dz": "a * (1 - a) * da", "my_dW": "dz @ x.T", "my_db": "dz", "my_dx
 @pytest.mark.parametrize(
     ("name", "formula", "words"),
     [
-        ("my_dz", "a * (1 - a)", "da has no effect on dz"),
-        ("my_dW", "a * (1 - a) @ x.T", "da has no effect on dW"),
         ("my_dz", "-a * (1 - a) * da", "sign"),
         ("my_dW", "x @ dz.T", "looks transposed"),
         ("my_dW", "dz @ x", "the shapes do not fit"),
@@ -412,7 +422,11 @@ SLIPS = [
     ("my_dx", "(da.T @ W).T", "that is da: the slope a * (1 - a) is missing"),
     ("my_dx", "W.T @ z", "that is the value z"),
     ("my_dx", "W.T @ (a * (1 - a) * dz)", "dz has the slope already"),
-    ("my_dz", "da + a", "no known cause fits next: derive one entry with indices"),
+    ("my_dz", "a - a * a", "da is missing"),
+    ("my_dW", "a * (1 - a) * x.T", "da is missing"),
+    ("my_db", "a * (1 - a)", "da is missing"),
+    ("my_dx", "W.T @ (a * (1 - a))", "da is missing"),
+    ("my_dz", "da + a", "no known cause fits next: take M=1, then M=2"),
 ]
 
 
