@@ -272,7 +272,7 @@ def _route(derivation: Derivation, args: argparse.Namespace) -> int:
     """Print the routes asked for, each run on numbers; 1 if one does not apply, or gives other numbers."""
     import json
 
-    from handgrad.derive.concordance import concordance
+    from handgrad.derive.concordances import concordance
 
     table = concordance(derivation, _sizes(args.sizes))
     if args.route == "all":

@@ -342,7 +342,7 @@ def test_derive_writes_one_route_or_all_with_the_cost_at_given_sizes(typed, caps
 
 def test_the_routes_of_the_command_are_those_of_the_engine():
     from handgrad.cli import _ROUTES
-    from handgrad.derive.routes import ROUTES
+    from handgrad.derive.routing import ROUTES
 
     assert (*ROUTES, "all") == _ROUTES
 

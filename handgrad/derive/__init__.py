@@ -44,23 +44,20 @@ says so where it is missing.
 from __future__ import annotations
 
 from handgrad.derive.choice import Choice
+from handgrad.derive.concordances import Concordance, concordance
 from handgrad.derive.data import to_data, to_json
 from handgrad.derive.derivation import Derivation, Gradient, Step, derive
 from handgrad.derive.emit import emit
 from handgrad.derive.html import as_html
 from handgrad.derive.markdown import as_markdown
 from handgrad.derive.paper import as_latex
+from handgrad.derive.practising import Exercise, practice
 from handgrad.derive.program import Line, Program, read
 from handgrad.derive.prove import Check, Proof, ProofLine
+from handgrad.derive.routing import routes
 from handgrad.derive.rules import RULES, Rule
 from handgrad.derive.simplify import Simplified, WholeLine
 from handgrad.derive.text import render
-
-# isort: split
-# Last, and by name: these three functions take the place of the modules that they come from.
-from handgrad.derive.concordance import Concordance, concordance
-from handgrad.derive.practice import Exercise, practice
-from handgrad.derive.routes import routes
 
 __all__ = [
     "RULES",

@@ -12,7 +12,7 @@ import pytest
 
 from handgrad.derive import render
 from handgrad.derive.passes import LEVELS, Draw
-from handgrad.derive.practice import LEAST, MARGIN, Exercise, practice
+from handgrad.derive.practising import LEAST, MARGIN, Exercise, practice
 from handgrad.errors import HandgradError, ShapeError, UnknownNameError
 
 SEEDS = range(60)  # at each of five levels
@@ -190,7 +190,7 @@ def test_a_seed_gives_the_exercise_that_it_has_always_given(key: tuple[int, int 
 def test_an_exercise_depends_on_nothing_but_level_and_seed() -> None:
     script = (
         "import sys, random, numpy as np; random.seed(int(sys.argv[1])); np.random.seed(int(sys.argv[1]))\n"
-        "from handgrad.derive.practice import practice\n"
+        "from handgrad.derive.practising import practice\n"
         "for level in range(1, 6):\n"
         "    for seed in (0, 1, 'ada'):\n"
         "        e = practice(level, seed)\n"

@@ -4,7 +4,7 @@
 
 Each line of a route is a formula with its exact cost, as counted in `handgrad.derive.costs` and in the module of the
 route: `elements`, `arranged` (shapes), `vec`. The graph's lines are the engine's own reverse steps.
-`handgrad.derive.concordance` runs all of them on the same numbers.
+`handgrad.derive.concordances` runs all of them on the same numbers.
 """
 
 from __future__ import annotations

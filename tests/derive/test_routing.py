@@ -11,9 +11,9 @@ import pytest
 
 from handgrad import numeric
 from handgrad.derive import derive
-from handgrad.derive.concordance import LAYERS, concordance
+from handgrad.derive.concordances import LAYERS, concordance
 from handgrad.derive.prove import OPEN, open_operand
-from handgrad.derive.routes import ROUTES, mixed, routes, vec_route
+from handgrad.derive.routing import ROUTES, mixed, routes, vec_route
 from handgrad.derive.symbols import symbols
 from handgrad.derive.vec import jacobian
 from handgrad.errors import HandgradError, ShapeError, UnknownNameError

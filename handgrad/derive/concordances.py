@@ -23,7 +23,7 @@ from handgrad.derive.costs import entries
 from handgrad.derive.derivation import Derivation, derive
 from handgrad.derive.program import Program
 from handgrad.derive.route import Route
-from handgrad.derive.routes import mixed, routes, sizes_for, vec_route
+from handgrad.derive.routing import mixed, routes, sizes_for, vec_route
 from handgrad.errors import UnknownNameError, layout, nearest
 from handgrad.operations import OPERATIONS, Array
 
