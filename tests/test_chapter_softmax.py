@@ -108,6 +108,12 @@ def test_the_sources_line_raises_or_is_silently_wrong_but_for_one_sample() -> No
     assert re.findall(r"N= 1 C=3 .* largest error (\S+)", said) == ["0.00", "0.00"]
 
 
+def test_the_text_after_the_sources_line_says_what_the_check_says() -> None:
+    assert "the row-sum path was added up over the samples" in said_by("refused-source")
+    text = next(cell.source for cell in ALL if cell.id == "refused-text")
+    assert "the path through the row sum was added up *over the samples*" in text
+
+
 def test_the_element_wise_guess_is_never_close() -> None:
     assert float(said_by("element-wise").split("smallest ")[1]) > 0.3
 
