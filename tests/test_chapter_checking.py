@@ -17,7 +17,7 @@ from handgrad.homework import notebooks
 
 CHAPTER = Path(__file__).resolve().parents[1] / "book" / "appendix_checking.ipynb"
 CELLS = {c.id: c.source for c in notebooks.read(CHAPTER).cells if c.cell_type == "code"}
-EXERCISES = ("survivors", "powers", "comparison", "probe", "complex", "attack", "own")
+EXERCISES = ("survivors", "break", "powers", "comparison", "probe", "complex", "attack", "own")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,13 @@ def run(source: str, names: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
-def judged(chapter: dict[str, Any], exercise: str, answer: str = "") -> str:
+def judged(chapter: dict[str, Any], exercise: str, answer: str = "", attacks: str = "") -> str:
     """What the check cell of an exercise says to an answer."""
     names = dict(chapter)
+    if exercise == "probe":  # the reader's own attacks have to be refused as well
+        run(CELLS["ex-break-stub"], names)
+        exec(attacks, names)
+        run(CELLS["ex-break-check"], names)
     if exercise == "comparison":
         run(next(s for s in CELLS.values() if s.startswith("def careless")), names)
     run(CELLS[f"ex-{exercise}-stub"], names)
@@ -96,10 +100,26 @@ GOOD_CHECKER = checker(
 )
 ONE_CALL = GOOD_CHECKER.replace("again = backward(dout.copy(), cache)", "").replace(" and right(again)", "")
 LARGE = "return getattr(dx, 'shape', 0) == x.shape and not (abs(dx - true) > 1e-6 * abs(true).max()).any()"
+
+
+def attack(name: str, dx: str = "dout @ w.T", dw: str = "x.T @ dout", db: str = "dout.sum(axis=0)") -> str:
+    return f"def breaks_{name}(dout, x, w, b):\n    return {dx}, {dw}, {db}\n"
+
+
+ATTACKS = {
+    "ones": attack("ones", dx="dout**2 @ w.T"),
+    "zeros": attack("zeros", dx="0 * x"),
+    "square": attack("square", dw="x.T @ dout * len(x) / w.shape[0]"),
+    "loose": attack("loose", db="0.97 * dout.sum(axis=0)"),
+}
 RIGHT = {
-    "survivors": "through = 'eac'",
-    "powers": "powers = ['1/2', '1/3', 0.2]",
-    "comparison": compare("claimed.shape == measured.shape and np.allclose(claimed, measured, 1e-6, 0)"),
+    "survivors": "through = ['e', 'a', 'c']",
+    "break": "".join(ATTACKS.values()),
+    "powers": "powers = [1 / 2, 1 / 3, 0.2]",
+    "comparison": compare(
+        "claimed.shape == measured.shape"
+        " and (abs(claimed - measured) <= 1e-6 * np.linalg.norm(measured)).all()"
+    ),
     "probe": probe(5, 3, 4),
     "complex": gradient("np.sum(dout * f(z).imag) / 1e-30"),
     "attack": "p = softmax(ATTACKED); my_upstream = [p[1], -p[0], 0.0, 0.0, 0.0]",
@@ -110,7 +130,59 @@ RIGHT = {
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_right_answer_in_another_style_is_correct(chapter: dict[str, Any], exercise: str) -> None:
     said = judged(chapter, exercise, RIGHT[exercise])
+    if exercise == "break":
+        assert said.count(": correct: ") == 4, said
+    else:
+        assert said.startswith("correct: "), said
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        ("survivors", "through = 'A, C, E'"),
+        ("survivors", "through = 'a c e'"),
+        (
+            "powers",
+            "from fractions import Fraction; powers = (Fraction(1, 2), Fraction(1, 3), Fraction(1, 5))",
+        ),
+        (
+            "comparison",
+            compare("claimed.shape == measured.shape and np.allclose(claimed, measured, 1e-6, 0)"),
+        ),
+        ("attack", "p = softmax(ATTACKED); my_upstream = np.arange(5) - p @ np.arange(5)"),
+    ],
+)
+def test_the_same_answer_in_other_letters_is_correct(
+    chapter: dict[str, Any], exercise: str, answer: str
+) -> None:
+    said = judged(chapter, exercise, answer)
     assert said.startswith("correct: "), said
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({}, "this backward is right; make it wrong"),
+        ({"dw": "1.5 * x.T @ dout"}, "the weak check refuses it already"),
+        ({"db": "dout.sum(axis=0, keepdims=True)"}, "the weak check refuses it already"),
+        ({"db": "dout.sum(axis=7)"}, "it raises AxisError"),
+    ],
+)
+def test_an_attack_that_does_not_break_its_check_is_told_why(
+    chapter: dict[str, Any], name: str, parts: dict[str, str], why: str
+) -> None:
+    said = judged(chapter, "break", attack(name, **parts))
+    assert f"{name}: incorrect: {why}" in said
+    assert said.count("not attempted yet") == 3
+
+
+def test_a_repaired_probe_has_to_refuse_the_readers_own_attacks(chapter: dict[str, Any]) -> None:
+    alone = probe(7, 5, 3, dout="np.abs(rng.standard_normal((7, 3)))")
+    assert judged(chapter, "probe", alone).startswith("correct: ")
+    said = judged(chapter, "probe", alone, attack("ones", db="np.abs(dout).sum(axis=0)"))
+    assert "your own wrong gradient for 'ones' survives" in said
+    assert judged(chapter, "probe", probe(), "".join(ATTACKS.values())).startswith("correct: ")
 
 
 WRONG: list[tuple[str, str, str]] = [
@@ -127,7 +199,15 @@ WRONG: list[tuple[str, str, str]] = [
     ("comparison", compare("np.array_equal(claimed, measured)"), "off by rounding: refused, and should be passes"),
     ("comparison", compare("claimed.shape == (3,) and abs(claimed - measured).max() < 0.1"), "one per cent off"),
     ("comparison", compare("claimed.shape == measured.shape and claimed / 0 or 1"), "it raises ValueError"),
-    ("comparison", compare("claimed.ndim == 1 and np.allclose(claimed, measured, 0, 1e-6 if any(measured) else 2)"),
+    ("comparison", compare("claimed.shape == measured.shape and np.allclose(abs(claimed), abs(measured))"),
+     "its negative: passes, and should be refused"),
+    ("comparison", compare("claimed.shape == measured.shape and np.allclose(np.sort(claimed), np.sort(measured))"),
+     "in another order: passes, and should be refused"),
+    ("comparison", compare("claimed.shape == measured.shape and (abs(claimed - measured) <= 1e-6).all()"),
+     "a tiny gradient, doubled"),
+    ("comparison", compare("claimed.shape == measured.shape and (abs(claimed / measured - 1) < 1e-6).all()"),
+     "zeros against zeros"),
+    ("comparison", compare("claimed.ndim == 1 and np.allclose(claimed, measured, 1e-6, 0 if any(measured) else 2)"),
      "ones against a true gradient of zero"),
     ("probe", probe(w="np.zeros((5, 3))"), "A survives: with w = 0 every dx is 0"),
     ("probe", probe(dout="np.ones((7, 3))"), "D survives: with ones upstream"),
@@ -135,6 +215,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("probe", probe(4, 4, 4), "two sizes are equal"),
     ("probe", probe(1, 5, 3), "an axis of size 1 hides every sum over it"),
     ("probe", probe(dout="np.ones((3, 7))"), "expected x: (N, D), w: (D, M)"),
+    ("probe", probe(x="np.full((7, 5), np.nan)"), "the right dx is refused as well"),
+    ("probe", probe(x="1e13 * rng.standard_normal((7, 5))"), "is refused as well"),
+    ("probe", "def my_probe():\n    return unknown", "your function raises NameError"),
     ("probe", "def my_probe():\n    return 1, 2", "no four arrays of an affine layer"),
     ("complex", gradient("np.sum(f(z).imag) / 1e-30"), "dout has no effect"),
     ("complex", gradient("np.sum(dout * f(z).imag)"), "far too small; divide by h"),
@@ -151,6 +234,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("attack", "my_upstream = [0, 0, 0, 0, 0]", "that would be too easy"),
     ("attack", "my_upstream = [1e-9, 0, 0, 0, 0]", "so small that the absolute tolerance hides it"),
     ("attack", "my_upstream = 'ones'", "expected five finite numbers"),
+    ("attack", "my_upstream = [1, [2, 3], 4, 5, 6]", "expected five finite numbers"),
+    ("complex", "def my_complex_gradient(f, x, dout):\n    return 'dx'", "expected an array of numbers, got str"),
     ("own", checker("return True"), "accepts a wrong answer, None"),
     ("own", checker("return False"), "refuses a right answer, relu"),
     ("own", GOOD_CHECKER.replace(".standard_normal(out.shape)", ".uniform(0.1, 1, out.shape)"), "|dout|: does your"),
@@ -176,6 +261,26 @@ def test_every_exercise_has_a_hidden_solution_that_its_judge_calls_correct() -> 
     cells = {c.id: c for c in notebooks.read(CHAPTER).cells}
     for exercise in EXERCISES:
         assert "correct: " in notebooks.text_of(cells[f"ex-{exercise}-solution"])
+        assert "incorrect: " not in notebooks.text_of(cells[f"ex-{exercise}-solution"])
+
+
+def test_the_text_shows_what_it_says_of_shapes_and_sizes() -> None:
+    cells = {c.id: c for c in notebooks.read(CHAPTER).cells}
+    shown = notebooks.text_of(cells["sizes-that-show"]).splitlines()
+    rows = [line.split()[-2:] for line in shown if line.startswith("N=")]
+    assert rows == [["passes", "passes"], ["refused", "passes"], ["passes", "refused"]]
+    contract = next(c for c in cells.values() if "def first_look" in c.source)
+    lines = [line.split("  ") for line in notebooks.text_of(contract).splitlines()]
+    once = [line for line in lines if line[0] in ("db as (1, M)", "changes its cache", "changes dout")]
+    assert [line[1:].count(" passes") + line[1:].count("passes") for line in once] == [1, 1, 1]
+
+
+def test_no_message_is_given_away_by_its_title() -> None:
+    cells = {c.id: c for c in notebooks.read(CHAPTER).cells}
+    listed = next(c for c in cells.values() if "wrong_answers:" in c.source and "Folded(" in c.source)
+    titles = [line for line in notebooks.text_of(listed).splitlines() if line[:1].isdigit()]
+    assert len(titles) >= 15
+    assert not [title for title in titles if "→" in title]
 
 
 def test_check_refuses_everything_that_was_built_to_pass_a_weak_check() -> None:
