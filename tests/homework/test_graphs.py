@@ -1,0 +1,144 @@
+"""The homework on graphs: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from handgrad.draws import seeded
+
+SLUG = "graphs"
+UNDONE = {
+    "by-hand": "def gradients_by_hand():\n    return None",
+    "share": "def share_backward(dg, f1, f2):\n    return None",
+    "order": "def right_order():\n    return None",
+    "gate": "def gate_backward(dy, w, x, b, c):\n    return None",
+    "collapsed": "def formula_for_dx():\n    return None",
+    "mended": "def mended_backward(dlast, start, rate, deposits):\n    return None",
+}
+NAMES = {cell: text.split("(")[0].removeprefix("def ") for cell, text in UNDONE.items()}
+
+
+def by_hand(answer):
+    return f"def gradients_by_hand():\n    return {answer}"
+
+
+def share(answer):
+    return f"def share_backward(dg, f1, f2):\n    total = f1 + f2\n    return {answer}"
+
+
+def gate(
+    dw="x * s * (x - c) * dy", dx="(h + w * s * (x - c)) * dy", db="s * (x - c) * dy", dc="(1 - h) * dy"
+):
+    lines = "    h = 1 / (1 + np.exp(-(w * x + b)))\n    s = h * (1 - h)\n"
+    return f"def gate_backward(dy, w, x, b, c):\n{lines}    return {dw}, {dx}, {db}, {dc}"
+
+
+def mended(*year):
+    return (
+        "def mended_backward(dlast, start, rate, deposits):\n"
+        "    values = [start]\n"
+        "    for deposit in deposits:\n"
+        "        values.append(values[-1] * rate + deposit)\n"
+        "    dvalue, drate, ddeposits = dlast, 0.0, np.zeros(len(deposits))\n"
+        "    for year in reversed(range(len(deposits))):\n"
+        + "".join(f"        {line}\n" for line in year)
+        + "    return dvalue, drate, ddeposits"
+    )
+
+
+GIVE, ADD, STEP = "ddeposits[year] = dvalue", "drate += dvalue * values[year]", "dvalue = dvalue * rate"
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, UNDONE)
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    for grade_id in full(SLUG):
+        assert [cause for _, cause in marked.causes(grade_id)] == ["not-attempted"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("by-hand", by_hand("9, 2, 3"), 2, "what the last product alone hands back; b has two uses"),
+        ("by-hand", by_hand("9, 6, 3"), 2, "what the first product alone hands back; b has two uses"),
+        ("by-hand", by_hand("3, 8, 3"), 2, "local gradient of the first product"),
+        ("by-hand", by_hand("9, 8, 1"), 2, "local gradient of the plus"),
+        ("share", share("dg / total, -dg * f1 / total**2"), 1, "from the numerator alone"),
+        ("share", share("-dg * f1 / total**2, -dg * f1 / total**2"), 1, "from the sum below alone"),
+        ("share", share("dg * f2 / total**2, dg * f1 / total**2"), 1, "the gradient of the share of f2"),
+        ("share", share("f2 / total**2, -f1 / total**2"), 0, "dout has no effect on df1"),
+        ("order", 'def right_order():\n    return "a"', 0, "block 2 is visited before block 4"),
+        ("order", 'def right_order():\n    return "b"', 0, "block 4 is visited before block 5"),
+        ("order", 'def right_order():\n    return "d"', 0, "block 1 is visited before block 2"),
+        ("gate", gate(dw="x * s * x * dy", db="s * x * dy"), 2, "block 3 alone hands back to h"),
+        ("gate", gate(dw="-x * s * c * dy", db="-s * c * dy"), 2, "block 4 alone hands back to h"),
+        ("gate", gate(dw="x * s * (x + c) * dy"), 3, "the local gradient of 1 - h is -1"),
+        ("gate", gate(dx="h * dy"), 3, "block 3 alone hands back to x; x has a second use"),
+        ("gate", gate(dx="w * s * (x - c) * dy"), 3, "block 1 alone hands back to x; x has a second use"),
+        (
+            "gate",
+            gate(dw="x * (x - c) * dy", db="(x - c) * dy"),
+            2,
+            "block 2 passed its gradient on unchanged",
+        ),
+        ("gate", gate(dc="h * dy"), 3, "its other factor is k"),
+        ("collapsed", 'def formula_for_dx():\n    return "2 * x * y**2 * dy"', 0, "with the wrong sign"),
+        ("collapsed", 'def formula_for_dx():\n    return "-x * y**2 * dy"', 0, "looks like half of dx"),
+        ("collapsed", 'def formula_for_dx():\n    return "-2 * x * y**2"', 0, "dout has no effect on dx"),
+        ("mended", mended(GIVE, ADD.replace("+=", "="), STEP), 1, "that is what one year alone hands back"),
+        ("mended", mended(ADD, STEP, GIVE), 2, "each deposit met the rate once too often"),
+        ("mended", mended(GIVE, STEP, ADD), 1, "each year's share met the rate once too often"),
+    ],
+)
+def test_a_wrong_answer_costs_its_own_points_and_is_named(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_the_colleagues_code_earns_nothing_and_hears_of_both_mistakes(mark):
+    marked = mark(SLUG, {"mended": "mended_backward = colleagues_backward"})
+    assert marked.points["mended-grade"] == 0.0
+    assert marked.causes("mended-grade") == [("drate", "told"), ("ddeposits", "told")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("by-hand", by_hand("[9.0, 8.0, 3.0]")),
+        ("by-hand", by_hand("np.array([9, 8, 3])")),
+        ("share", share("dg / total - dg * f1 / total**2, -dg * f1 * total**-2")),
+        ("order", 'def right_order():\n    return "(C)"'),
+        ("gate", "import math\n" + gate().replace("np.exp", "math.exp")),
+        ("gate", gate().replace("return ", "return [") + "]"),
+        ("collapsed", 'def formula_for_dx():\n    return "-2 * x * dy / (1 + x**2) ** 2"'),
+        ("mended", mended(GIVE, ADD, STEP).replace("np.zeros(len(deposits))", "[0.0] * len(deposits)")),
+    ],
+)
+def test_a_right_answer_in_another_style_keeps_full_marks(mark, full, cell, answer):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == full(SLUG)
+    assert marked.causes(f"{cell}-grade") == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["return 7", "raise ValueError('no')", "return {'dx': 1}", "return np.ones((2, 2))"]
+)
+@pytest.mark.parametrize("cell", UNDONE)
+def test_an_odd_answer_earns_nothing_and_raises_nothing(mark, cell, odd):
+    marked = mark(SLUG, {cell: f"def {NAMES[cell]}(*arguments):\n    {odd}"})
+    assert marked.points[f"{cell}-grade"] == 0.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_other_random_numbers_change_no_mark(mark, full, seed):
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        wrong = mark(SLUG, {"share": share("dg / total, -dg * f1 / total**2"), "gate": gate(dx="h * dy")})
+    assert (wrong.points["share-grade"], wrong.points["gate-grade"]) == (1, 3)
+    assert "from the numerator alone" in wrong.text("share-grade")
+    assert "block 3 alone hands back to x" in wrong.text("gate-grade")
