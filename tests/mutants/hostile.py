@@ -406,6 +406,12 @@ def _patched() -> Any:
     return a
 
 
+def _chararray() -> Any:
+    with warnings.catch_warnings():  # NumPy 2.5 deprecates the class; an answer may still be one
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.zeros((2, 2), "S1").view(np.char.chararray)
+
+
 def _unaligned() -> Any:
     return np.frombuffer(bytes(7 * 5 * 8 + 1), dtype=np.uint8)[1:].view(np.float64).reshape(7, 5)
 
@@ -473,7 +479,7 @@ HOSTILE: tuple[tuple[str, Callable[[], object]], ...] = (
     ("numpy-bool", lambda: np.bool_(True)),
     ("longdouble", lambda: np.longdouble(1)),
     ("numpy-void", lambda: np.zeros(1, dtype=[("a", float)])[0]),
-    ("nat", lambda: np.datetime64("NaT")),
+    ("nat", lambda: np.datetime64("NaT", "s")),
     ("dtype", lambda: np.dtype(float)),
     ("ufunc", lambda: np.exp),
     ("zero-d", lambda: np.array(1.0)),
@@ -518,7 +524,7 @@ HOSTILE: tuple[tuple[str, Callable[[], object]], ...] = (
     ("masked", lambda: np.ma.masked_all((7, 5))),
     ("masked-constant", lambda: np.ma.masked),
     ("matrix", lambda: np.zeros((7, 5)).view(np.matrix)),
-    ("chararray", lambda: np.zeros((2, 2), "S1").view(np.char.chararray)),
+    ("chararray", _chararray),
     ("shape-lies", lambda: _view(ShapeLies, (3,))),
     ("shape-raises", lambda: _view(ShapeRaises)),
     ("always-equal", lambda: _view(AlwaysEqual)),
