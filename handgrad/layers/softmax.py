@@ -121,12 +121,13 @@ def _element_wise(x: Array, y: Array) -> Array:
 
 
 def _row_sums_over_batch(x: Array, y: Array) -> Array:
-    return (_probabilities(x).sum(axis=0) - _one_hot(x, y)) / len(x)
+    every_row: Array = _probabilities(x).sum(axis=0)
+    return (every_row - _one_hot(x, y)) / len(x)
 
 
 def _classes_for_samples(x: Array, y: Array) -> Array:
-    gradient: Array = loss(x, y)[1]
-    return gradient * x.shape[0] / x.shape[1]
+    gradient: Array = loss(x, y)[1] * x.shape[0] / x.shape[1]
+    return gradient
 
 
 def _over_classes(x: Array, y: Array) -> tuple[Any, Array]:

@@ -137,8 +137,8 @@ def _worst_only(x: Array, y: Array) -> tuple[Any, Array]:
 
 
 def _classes_for_samples(x: Array, y: Array) -> Array:
-    gradient: Array = loss(x, y)[1]
-    return gradient * x.shape[0] / x.shape[1]
+    gradient: Array = loss(x, y)[1] * x.shape[0] / x.shape[1]
+    return gradient
 
 
 def _squared(x: Array, y: Array) -> tuple[Any, Array]:
