@@ -24,7 +24,8 @@ class PartResult:
     """One graded cell of the homework.
 
     `reports` are those of the checks, as `Report.to_json` gives them; `stopped` says which limit the student's
-    code met ("out of instructions", …) and where; `code` is the student's own, by grade_id of its cells.
+    code met and where; `see` is the page and section of the book, "05_affine#the-backward"; `code` the
+    student's own, by grade_id of its cells.
     """
 
     grade_id: str
@@ -34,6 +35,7 @@ class PartResult:
     state: PartState = "judged"
     reports: tuple[Mapping[str, Any], ...] = ()
     stopped: str = ""
+    see: str = ""
     code: Mapping[str, str] = field(default_factory=dict)
 
     @property

