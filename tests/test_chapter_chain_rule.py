@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,47 +12,22 @@ import pytest
 from handgrad import numeric
 from handgrad.homework import notebooks
 from handgrad.shapes import arrangements
+from tests.chapters import Chapter, run, verdicts
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "03_chain_rule.ipynb"
-ALL = notebooks.read(CHAPTER).cells
-CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
-EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+CHAPTER = Chapter("03_chain_rule")
+ALL = CHAPTER.all
+CELLS = CHAPTER.cells
+EXERCISES = CHAPTER.exercises
+answered = CHAPTER.answered
 
 # Cells whose comparison is meant to fail, and how often.
 REFUSED = {"best-matrix": 1, "lucky-matrix": 1, "one-or-five": 4}
 
 
-def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
-    body = ast.parse(source).body
-    last = body.pop() if isinstance(body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
-        if last is None:
-            return printed.getvalue(), None
-        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
-    return printed.getvalue() + ("" if value is None else str(value)), value
-
-
 @pytest.fixture(scope="module")
 def chapter() -> dict[str, Any]:
     """The names of the chapter, run from top to bottom."""
-    names: dict[str, Any] = {}
-    for cell in CELLS.values():
-        run(cell.source, names)
-    return names
-
-
-def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
-    """What the check cell of an exercise says to this answer."""
-    assert set(answer) <= set(chapter), "the stub defines other names"
-    return run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})[0]
-
-
-def verdicts(said: str) -> list[str]:
-    """The verdicts of all reports in a text, in order."""
-    return re.findall(r"^\S.*: (correct|incorrect|not attempted yet|could not be judged)$", said, re.M)
+    return CHAPTER.names()
 
 
 # ---- the text ------------------------------------------------------------------------------------

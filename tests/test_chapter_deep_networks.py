@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from handgrad.homework import notebooks
+from tests.chapters import Chapter, run, verdicts
 
 pytest.importorskip("sklearn")
 plt = pytest.importorskip("matplotlib.pyplot")
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "09_deep_networks.ipynb"
-ALL = notebooks.read(CHAPTER).cells
-CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
-EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+CHAPTER = Chapter("09_deep_networks")
+ALL = CHAPTER.all
+CELLS = CHAPTER.cells
+EXERCISES = CHAPTER.exercises
+answered = CHAPTER.answered
 
 # Cells whose comparison is meant to fail, and how often.
 REFUSED = {"compare": 1, "recursion-shapes": 4, "weight-index": 1, "softmax-end": 1}
 
 # What the exercises do not need: the drawings, and the proof, which takes seconds.
 SKIPPED = ("setup-figures", "engine", "engine-steps", "schedule-times", "digits-curves")
-
-
-def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
-    body = ast.parse(source).body
-    last = body.pop() if isinstance(body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
-        if last is None:
-            return printed.getvalue(), None
-        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
-    return printed.getvalue() + ("" if value is None else str(value)), value
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +38,6 @@ def chapter() -> Iterator[dict[str, Any]]:
             run(cell.source, names)
     yield names
     plt.close("all")
-
-
-def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
-    """What the check cell of an exercise says to this answer."""
-    assert set(answer) <= set(chapter), "the stub defines other names"
-    return run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})[0]
-
-
-def verdicts(said: str) -> list[str]:
-    """The verdicts of all reports in a text, in order."""
-    return re.findall(r"^\S.*: (correct|incorrect|not attempted yet|could not be judged)$", said, re.M)
 
 
 # ---- the text ------------------------------------------------------------------------------------

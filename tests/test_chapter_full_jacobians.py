@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +12,12 @@ import numpy as np
 import pytest
 
 from handgrad.homework import notebooks
+from tests.chapters import Chapter, run
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "07_full_jacobians.ipynb"
-ALL = notebooks.read(CHAPTER).cells
-CELLS = {cell.id: cell for cell in ALL if cell.cell_type == "code"}
-EXERCISES = sorted(name.removesuffix("-stub") for name in CELLS if name.endswith("-stub"))
+CHAPTER = Chapter("07_full_jacobians")
+ALL = CHAPTER.all
+CELLS = CHAPTER.cells
+EXERCISES = CHAPTER.exercises
 
 # Cells whose comparison is meant to fail, and how often.
 REFUSED = {
@@ -31,32 +30,15 @@ REFUSED = {
 }
 
 
-def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """Run a cell as a notebook does; return all that it shows as text, and the value of its last expression."""
-    body = ast.parse(source).body
-    last = body.pop() if isinstance(body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
-        if last is None:
-            return printed.getvalue(), None
-        value = eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
-    return printed.getvalue() + ("" if value is None else str(value)), value
-
-
 @pytest.fixture(scope="module")
 def chapter() -> dict[str, Any]:
     """The names of the chapter, run from top to bottom."""
-    names: dict[str, Any] = {}
-    for cell in CELLS.values():
-        run(cell.source, names)
-    return names
+    return CHAPTER.names()
 
 
 def answered(chapter: dict[str, Any], exercise: str, **answer: Any) -> str:
     """What the check cell of an exercise says to this answer, on one line."""
-    assert set(answer) <= set(chapter), "the stub defines other names"
-    return " ".join(run(CELLS[f"{exercise}-check"].source, {**chapter, **answer})[0].split())
+    return " ".join(CHAPTER.answered(chapter, exercise, **answer).split())
 
 
 def stored(name: str) -> str:
