@@ -257,6 +257,24 @@ def test_a_wrong_answer_is_told_why(chapter: dict[str, Any], exercise: str, answ
     assert why in said
 
 
+@pytest.mark.parametrize("some", [("ones",), ("ones", "square", "loose"), tuple(ATTACKS)])
+def test_the_picture_of_the_attacks_draws_each_that_breaks_its_check(
+    chapter: dict[str, Any], some: tuple[str, ...]
+) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    names = dict(chapter)
+    exec("".join(ATTACKS[name] for name in some), names)
+    mine = {name: names[f"breaks_{name}"] for name in some}
+    pyplot.switch_backend("agg")
+    names["picture_break"]({**mine, "zeros": mine.get("zeros", lambda *_: None)})
+    drawn = [axis.get_title() for axis in pyplot.gcf().axes if axis.get_title()]
+    pyplot.close("all")
+    assert sorted(drawn) == sorted(some)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        names["picture_break"]({"ones": lambda dout, x, w, b: None})
+    assert "no weak check is broken" in said.getvalue()
+
+
 def test_every_exercise_has_a_hidden_solution_that_its_judge_calls_correct() -> None:
     cells = {c.id: c for c in notebooks.read(CHAPTER).cells}
     for exercise in EXERCISES:
