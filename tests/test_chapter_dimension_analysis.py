@@ -6,21 +6,17 @@ chapter makes about how much shapes decide are tested too, apart from its stored
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from handgrad import numeric
-from handgrad.homework import notebooks
 from handgrad.shapes import arrangements, distinguish
+from tests import chapters
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "02_dimension_analysis.ipynb"
-CELLS = {c.id: c.source for c in notebooks.read(CHAPTER).cells if c.cell_type == "code"}
+CHAPTER = chapters.Chapter("02_dimension_analysis")
+CELLS = {ident: cell.source for ident, cell in CHAPTER.cells.items()}
 # What the check cells use: the imports, the arrays of the layer, `fits`, the function that is checked, the judges.
 NEEDED = ("setup", "layer", "predict-counts", "counts", "check-right", "judges")
 
@@ -36,12 +32,7 @@ def chapter() -> dict[str, Any]:
 
 def run(ident: str, names: dict[str, Any]) -> str:
     """Run one cell; what it prints and what its last line shows, as text."""
-    tree = ast.parse(CELLS[ident])
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(tree, ident, "exec"), names)
-        shown = eval(compile(ast.Expression(last.value), ident, "eval"), names) if last else None
-    return printed.getvalue() + ("" if shown is None else str(shown))
+    return chapters.run(CELLS[ident], names)[0]
 
 
 def judged(chapter: dict[str, Any], exercise: str, answer: str = "") -> str:

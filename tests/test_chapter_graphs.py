@@ -5,18 +5,14 @@ Answers are put in the place of the stubs and judged by the chapter's own check 
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handgrad.homework import notebooks
+from tests import chapters
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "01_graphs.ipynb"
-CELLS = {c.id: c.source for c in notebooks.read(CHAPTER).cells if c.cell_type == "code"}
+CHAPTER = chapters.Chapter("01_graphs")
+CELLS = {ident: cell.source for ident, cell in CHAPTER.cells.items()}
 # What the check cells use: the imports, the functions of the text, the engine, the judges.
 NEEDED = (
     "setup",
@@ -47,12 +43,7 @@ def chapter() -> dict[str, Any]:
 
 def run(ident: str, names: dict[str, Any]) -> str:
     """Run one cell; what it prints and what its last line shows, as text."""
-    tree = ast.parse(CELLS[ident])
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(tree, ident, "exec"), names)
-        shown = eval(compile(ast.Expression(last.value), ident, "eval"), names) if last else None
-    return printed.getvalue() + ("" if shown is None else str(shown))
+    return chapters.run(CELLS[ident], names)[0]
 
 
 def judged(chapter: dict[str, Any], exercise: str, answer: str) -> str:

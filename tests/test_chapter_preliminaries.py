@@ -5,19 +5,14 @@ Answers are put in the place of the stubs and judged by the chapter's own check 
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handgrad.homework import notebooks
+from tests import chapters
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "00_preliminaries.ipynb"
-NOTEBOOK = notebooks.read(CHAPTER)
-CELLS = {c.id: c.source for c in NOTEBOOK.cells if c.cell_type == "code"}
+CHAPTER = chapters.Chapter("00_preliminaries")
+CELLS = {ident: cell.source for ident, cell in CHAPTER.cells.items()}
 NEEDED = ("setup", "test-judge", "judges")
 
 RIGHT = {
@@ -36,12 +31,7 @@ def chapter() -> dict[str, Any]:
 
 def run(ident: str, names: dict[str, Any]) -> str:
     """Run one cell; what it prints and what its last line shows, as text."""
-    tree = ast.parse(CELLS[ident])
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(tree, ident, "exec"), names)
-        shown = eval(compile(ast.Expression(last.value), ident, "eval"), names) if last else None
-    return printed.getvalue() + ("" if shown is None else str(shown))
+    return chapters.run(CELLS[ident], names)[0]
 
 
 def judged(chapter: dict[str, Any], exercise: str, answer: str = "") -> str:
@@ -143,7 +133,7 @@ def test_an_answer_of_another_kind_is_incorrect_and_does_not_raise(
 
 
 def test_every_section_that_the_test_names_is_a_heading(chapter: dict[str, Any]) -> None:
-    headings = [line[3:] for c in NOTEBOOK.cells for line in c.source.splitlines() if line.startswith("## ")]
+    headings = [line[3:] for c in CHAPTER.all for line in c.source.splitlines() if line.startswith("## ")]
     assert {section for _, section in chapter["TEST"].values()} <= set(headings)
 
 

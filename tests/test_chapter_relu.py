@@ -5,30 +5,21 @@ Answers are put in the place of the stubs and judged by the chapter's own check 
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handgrad.homework import notebooks
+from tests import chapters
 
-CHAPTER = Path(__file__).resolve().parents[1] / "book" / "04_relu.ipynb"
-CELLS = {c.id: c.source for c in notebooks.read(CHAPTER).cells if c.cell_type == "code"}
+CHAPTER = chapters.Chapter("04_relu")
+CELLS = {ident: cell.source for ident, cell in CHAPTER.cells.items()}
 # What the check cells use: the imports, the functions of the text, the judges.
 NEEDED = ("setup", "predict-dx", "nudge", "shapes-of-derivatives", "code", "judge")
 
 
 def run(ident: str, names: dict[str, Any]) -> str:
     """Run one cell; what it prints and what its last line shows, as text."""
-    tree = ast.parse(CELLS[ident])
-    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(tree, ident, "exec"), names)
-        shown = eval(compile(ast.Expression(last.value), ident, "eval"), names) if last else None
-    return printed.getvalue() + ("" if shown is None else str(shown))
+    return chapters.run(CELLS[ident], names)[0]
 
 
 def judged(exercise: str, answer: str, before: str = "") -> str:
@@ -267,7 +258,7 @@ def test_the_derivation_comes_from_the_engine_with_every_line_proved(ident: str)
     names: dict[str, Any] = {}
     run("setup", names)
     shown = run(ident, names)
-    (stored,) = (c for c in notebooks.read(CHAPTER).cells if c.id == ident)
+    (stored,) = (c for c in CHAPTER.all if c.id == ident)
     assert stored.outputs[0]["data"]["text/markdown"] == shown
     assert shown.count("numeric ✓ symbolic ✓") == 2
     assert "- 2 of 2 lines are right." in shown
