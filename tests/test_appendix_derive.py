@@ -3,46 +3,29 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handgrad.derive import RULES, Derivation
 from handgrad.homework import notebooks
+from tests.chapters import Chapter, run
 
-APPENDIX = Path(__file__).resolve().parents[1] / "book" / "appendix_derive.ipynb"
-CELLS = {cell.id: cell for cell in notebooks.read(APPENDIX).cells if cell.cell_type == "code"}
+APPENDIX = Chapter("appendix_derive")
+CELLS = APPENDIX.cells
 EXERCISES = ("practice", "size", "program", "formula", "mistake", "two", "rms")
-
-
-def run(source: str, names: dict[str, Any]) -> str:
-    """Run a cell as a notebook does; return all that it shows as text."""
-    body = ast.parse(source).body
-    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
-        value = None if last is None else eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
-    return printed.getvalue() + ("" if value is None else str(value))
 
 
 @pytest.fixture(scope="module")
 def appendix() -> dict[str, Any]:
     """The names of the appendix, run from top to bottom."""
-    names: dict[str, Any] = {}
-    for cell in CELLS.values():
-        run(cell.source, names)
-    return names
+    return APPENDIX.names()
 
 
 def answered(appendix: dict[str, Any], exercise: str, **answer: Any) -> str:
     """What the check cell of an exercise says to this answer."""
-    assert set(answer) <= set(appendix), "the stub defines other names"
-    return run(CELLS[f"ex-{exercise}-check"].source, {**appendix, **answer})
+    return APPENDIX.answered(appendix, f"ex-{exercise}", **answer)
 
 
 # ---- the text ------------------------------------------------------------------------------------
