@@ -257,8 +257,7 @@ class _Question:
         for name, tokens in self.given.inputs.items():
             shape = shape_of(tokens, sizes)
             if name in self.given.labels:
-                (count,) = shape_of((self.given.labels[name],), sizes)
-                inputs[name] = rng.integers(0, count, shape)
+                inputs[name] = rng.integers(0, min(shape_of(self.given.labels[name], sizes)), shape)
             else:
                 normal = rng.standard_normal(shape)
                 inputs[name] = 0.5 + np.abs(normal) if positive else normal
@@ -298,6 +297,11 @@ def _less_one_reduction(expr: Expr) -> Iterator[tuple[str, Expr]]:
 
 
 def _question(given: Given, wrt: str, mistakes: Mapping[str, str]) -> _Question:
+    if not isinstance(mistakes, Mapping):
+        step = 'check: mistakes={"a sentence": "a wrong formula"}'
+        raise FormulaError(
+            layout("check_formula", f"mistakes is a {type(mistakes).__name__}, expected a dict", step=step)
+        )
     question = _Question(wrt, given, {sentence: parse(text) for sentence, text in mistakes.items()})
     known = {*question.known} - {question.out, *given.labels}
     if given.layer is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from handgrad import layers
-from handgrad.axes import REST, Token, Tokens
+from handgrad.axes import REST, Token, Tokens, letters
 from handgrad.errors import FormulaError, layout
 from handgrad.expressions import Expr, Name, fault
 from handgrad.formula import Assignment, Index, OneHot, infer_program, parse_program
@@ -51,12 +51,12 @@ _LABELS_OF = {"softmax": "y", "svm": "y"}
 
 @dataclass(frozen=True)
 class Given:
-    """The arrays that are given, by their axes; `labels` maps a name to the axis that it picks from."""
+    """The arrays that are given, by their axes; `labels` maps a name to the axes that it picks from."""
 
     inputs: Mapping[str, Tokens]
     program: tuple[Assignment, ...]
     sizes: Mapping[str, int]
-    labels: Mapping[str, Token] = field(default_factory=dict)
+    labels: Mapping[str, Tokens] = field(default_factory=dict)
     layer: Layer | None = None
 
 
@@ -66,6 +66,10 @@ def from_text(forward: str, shapes: str) -> Given:
         step = 'check: check_formula("X.T @ dS", "W", forward="S = X @ W + b", shapes="X: N D, W: D C, b: C")'
         raise FormulaError(layout("check_formula", "needs forward and shapes, or a layer", step=step))
     declared = parse_spec(shapes).inputs
+    odd = [name for name, tokens in declared.items() if LABEL in tokens and tokens.index(LABEL) != 1]
+    if odd:
+        step = f'declare labels by one axis and {LABEL}: "{odd[0]}: N {LABEL}"'
+        raise FormulaError(layout("check_formula", f"{odd[0]} is {letters(declared[odd[0]])}", step=step))
     labels = [name for name, tokens in declared.items() if tokens[-1:] == (LABEL,)]
     inputs = {name: tokens[:-1] if name in labels else tokens for name, tokens in declared.items()}
     program = tuple(parse_program(forward))
@@ -103,16 +107,16 @@ def _uses(node: Expr, known: Mapping[str, Tokens]) -> list[tuple[Name, Token]]:
 
 def _picked(
     labels: list[str], program: tuple[Assignment, ...], inputs: Mapping[str, Tokens]
-) -> dict[str, Token]:
-    """The axis that each array of labels picks from: how many values it may take."""
+) -> dict[str, Tokens]:
+    """The axes that each array of labels picks from: the smallest says how many values it may take."""
     known = infer_program(program, inputs)
-    axes: dict[str, Token] = {}
+    axes: dict[str, Tokens] = {}
     for node in (node for line in program for node in line.expr.walk()):
         for name, axis in _uses(node, known):
             if name.id not in labels:
                 step = f'declare labels as "{name}: N {LABEL}"'
                 raise fault(name.source, f"{name} is used as labels, and is not declared so", step=step)
-            axes.setdefault(name.id, axis)
+            axes[name.id] = (*axes.get(name.id, ()), axis)
     unused = [name for name in labels if name not in axes]
     if unused:
         step = f"pick with them: S[arange(N), {unused[0]}], or onehot({unused[0]}, C)"

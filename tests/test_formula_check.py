@@ -10,7 +10,7 @@ import pytest
 from handgrad import check_formula, layers
 from handgrad.axes import REST
 from handgrad.formula import evaluate_program, parse_program
-from handgrad.question import LAYER_FORWARD, PRIMES, from_text
+from handgrad.question import LAYER_FORWARD, PRIMES
 from handgrad.report import Report
 
 SCORE = {"forward": "S = X @ W + b", "shapes": "X: N D, W: D C, b: C"}
@@ -279,12 +279,6 @@ def test_labels_pick_entries_and_have_no_gradient() -> None:
     assert check_formula("softmax(S, axis=C) - onehot(y, C)", "S", **LABELLED).ok
     assert not check_formula("softmax(S, axis=C)", "S", **LABELLED).ok
     assert "no gradient of 'y'" in str(check_formula("S", "y", **LABELLED))
-
-
-def test_labels_take_every_value_of_their_axis() -> None:
-    given = from_text(LABELLED["forward"], LABELLED["shapes"])
-    assert given.labels == {"y": "C"}
-    assert given.inputs["y"] == ("N",)
 
 
 def test_a_layer_without_a_forward_in_formulas_asks_for_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
