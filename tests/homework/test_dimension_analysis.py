@@ -1,0 +1,154 @@
+"""The homework on dimension analysis: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from handgrad.draws import seeded
+
+SLUG = "dimension_analysis"
+UNDONE = {
+    "shapes": "def shape_of_dU():\n    return None\ndef shape_of_dc():\n    return None\n"
+    "def shape_of_Y_by_V():\n    return None",
+    "two-weights": "\n".join(f"def formula_for_d{name}():\n    return None" for name in "XUVc"),
+    "weighted": "def weighted_gradients(theta, a, X, y, lam):\n    return None",
+    "sizes": "def telling_sizes():\n    return None",
+    "mended": "def mended_backward(dS, X, A):\n    return None",
+}
+
+
+def shapes(dU='"D R"', dc='"1 M"', Y_by_V='"N M R M"'):
+    answers = {"dU": dU, "dc": dc, "Y_by_V": Y_by_V}
+    return "\n".join(f"def shape_of_{name}():\n    return {answer}" for name, answer in answers.items())
+
+
+def formulas(X="dY @ V.T @ U.T", U="X.T @ dY @ V.T", V="U.T @ X.T @ dY", c="sum(dY, axis=N, keepdims=True)"):
+    answers = {"X": X, "U": U, "V": V, "c": c}
+    return "\n".join(f"def formula_for_d{name}():\n    return {answer!r}" for name, answer in answers.items())
+
+
+def weighted(dtheta="X.T @ (a * r) / N + lam * theta", da="r**2 / (2 * N)"):
+    lines = "    r, N = X @ theta - y, len(X)\n"
+    return f"def weighted_gradients(theta, a, X, y, lam):\n{lines}    return {dtheta}, {da}"
+
+
+def mended(dX="dS @ X @ A.T + dS.T @ X @ A", dA="X.T @ dS @ X"):
+    return f"def mended_backward(dS, X, A):\n    return {dX}, {dA}"
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, UNDONE)
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    for grade_id in full(SLUG):
+        assert {cause for _, cause in marked.causes(grade_id)} == {"not-attempted"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "cause"),
+    [
+        ("shapes", shapes(dU='"R D"'), 2, ("dU", "transposed")),
+        ("shapes", shapes(dU='"N D R"'), 2, ("dU", "wrong-shape")),
+        ("shapes", shapes(dc="(3,)"), 2, ("dc", "wrong-shape")),
+        ("shapes", shapes(Y_by_V='"R M"'), 2, ("Y by V", "wrong-shape")),
+        ("shapes", shapes(Y_by_V='"R M N M"'), 2, ("Y by V", "transposed")),
+        ("two-weights", formulas(X="dY @ U.T @ V.T"), 3, ("dX", "wrong-shape")),
+        ("two-weights", formulas(U="V @ dY.T @ X"), 3, ("dU", "transposed")),
+        ("two-weights", formulas(U="X.T @ dY"), 3, ("dU", "wrong-shape")),
+        ("two-weights", formulas(V="U.T @ X.T @ dY / N"), 3, ("dV", "divided-by-N")),
+        ("two-weights", formulas(c="sum(dY, axis=N)"), 3, ("dc", "flattened")),
+        ("two-weights", formulas(c="dY"), 3, ("dc", "unsummed-broadcast")),
+        ("weighted", weighted(dtheta="-X.T @ (a * r) / N - lam * theta"), 1, ("dtheta", "sign")),
+        ("weighted", weighted(da="r**2 / 2"), 2, ("da", "multiplied-by-N")),
+        ("weighted", weighted(da="r**2 / N"), 2, ("da", "doubled")),
+        ("weighted", weighted(da="(r**2).sum() / (2 * N) * np.ones(1)"), 2, ("da", "summed-too-much")),
+        ("sizes", 'def telling_sizes():\n    return "a"', 0, ("sizes", "chose:a")),
+        ("sizes", 'def telling_sizes():\n    return "c"', 0, ("sizes", "chose:c")),
+        ("sizes", 'def telling_sizes():\n    return "d"', 0, ("sizes", "chose:d")),
+        ("mended", mended(dA="X.T @ dS.T @ X"), 2, ("dA", "transposed")),
+        ("mended", mended(dA="X.T @ dS @ X / len(X)"), 2, ("dA", "divided-by-N")),
+    ],
+)
+def test_a_wrong_answer_costs_its_own_points_and_has_its_cause(mark, cell, answer, points, cause):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert marked.causes(f"{cell}-grade") == [cause]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("shapes", shapes(Y_by_V="(2, 3)"), 2, "looks summed over N and M, which must stay"),
+        ("two-weights", formulas(V="X.T @ dY"), 3, "an impostor: its shape fits only where D = R"),
+        ("weighted", weighted(dtheta="X.T @ (a * r) / N"), 1, "that is the first term alone"),
+        ("weighted", weighted(dtheta="lam * theta"), 1, "that is the second term alone"),
+        (
+            "weighted",
+            weighted(dtheta="X.T @ (a * r) + lam * theta"),
+            1,
+            "the 1/N of the first term is missing",
+        ),
+        ("weighted", weighted(dtheta="2 * X.T @ (a * r) / N + lam * theta"), 1, "its 1/2 is missing"),
+        ("weighted", weighted(dtheta="X.T @ (a * r) / (2 * N) + lam * theta"), 1, "half as large"),
+        ("weighted", weighted(dtheta="X.T @ (a * r) / N + theta"), 1, "the number lam is missing"),
+        ("weighted", weighted(dtheta="X.T @ r / N + lam * theta"), 1, "the weights a are missing"),
+        ("weighted", weighted(da="r / (2 * N)"), 2, "the square is missing"),
+        ("sizes", 'def telling_sizes():\n    return "c"', 0, "has the shape (5, 5), and so has W"),
+        ("mended", mended(dX="dS @ X @ A.T"), 1, "from the left X alone"),
+        ("mended", mended(dX="dS.T @ X @ A"), 1, "from the right X alone"),
+        ("mended", mended(dX="2 * dS @ X @ A.T"), 1, "twice what the left X hands back"),
+        ("mended", mended(dX="2 * dS.T @ X @ A"), 1, "twice what the right X hands back"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_it_is(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_the_colleagues_code_earns_nothing_and_hears_of_both_mistakes(mark):
+    marked = mark(SLUG, {"mended": "mended_backward = colleagues_backward"})
+    assert marked.points["mended-grade"] == 0.0
+    assert marked.causes("mended-grade") == [("dX", "told"), ("dA", "transposed")]
+    assert "right for symmetric A and dS only" in marked.text("mended-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("shapes", shapes('"(D, R)"', '("1", "M")', '"n m r m".upper()')),
+        ("shapes", shapes("(5, 2)", "[1, 3]", "(7, 3, 2, 3)")),
+        ("two-weights", formulas(X="dY @ (U @ V).T", U="(V @ dY.T @ X).T", V="(X @ U).T @ dY")),
+        ("weighted", weighted("(r * a).T.dot(X).T / N + theta * lam", "np.square(r) / N / 2")),
+        ("sizes", 'def telling_sizes():\n    return " B "'),
+        ("mended", mended('np.einsum("ij,jd,kd->ik", dS, X, A) + (X.T @ dS).T @ A', "(X.T @ dS) @ X")),
+    ],
+)
+def test_a_right_answer_in_another_style_keeps_full_marks(mark, full, cell, answer):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == full(SLUG)
+    assert marked.causes(f"{cell}-grade") == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["return 7", "raise ValueError('no')", "return {'dx': 1}", "return [[1, None]]"]
+)
+@pytest.mark.parametrize("cell", UNDONE)
+def test_an_odd_answer_earns_nothing_and_raises_nothing(mark, cell, odd):
+    marked = mark(SLUG, {cell: UNDONE[cell].replace("return None", odd)})
+    assert marked.points[f"{cell}-grade"] == 0.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_other_random_numbers_change_no_mark(mark, full, seed):
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        wrong = mark(
+            SLUG, {"weighted": weighted(dtheta="X.T @ (a * r) / N"), "mended": mended(dX="dS @ X @ A.T")}
+        )
+    assert (wrong.points["weighted-grade"], wrong.points["mended-grade"]) == (1, 1)
+    assert "that is the first term alone" in wrong.text("weighted-grade")
+    assert "from the left X alone" in wrong.text("mended-grade")
