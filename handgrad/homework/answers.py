@@ -21,18 +21,20 @@ _PLAIN = (type(None), bool, int, float, complex, str, np.generic)
 
 @dataclass(frozen=True)
 class Spent:
-    """The instructions of one call, and how many numbers its array arguments held."""
+    """One call: its instructions, how many numbers came back in arrays, and how often it called other answers."""
 
     part: str
     name: str
     instructions: int
-    entries: int
+    returned: int
+    others: int
 
 
 class Answers:
     """What a student's notebook defines, asked for through one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, spend: Callable[[int], None]) -> None:
+    def __init__(self, sandbox: Sandbox, names: Sequence[str], spend: Callable[[int], None]) -> None:
+        self.names = tuple(names)
         self._sandbox = sandbox
         self._spend = spend
         self._known: dict[int, tuple[Any, int, list[Any]]] = {}  # id -> (object, handle, path into it)
@@ -52,11 +54,11 @@ class Answers:
             raise Ended("protocol")
         return reply
 
-    def named(self, part: str, names: Sequence[str]) -> dict[str, Any]:
+    def named(self, part: str) -> dict[str, Any]:
         """What the names stand for in a part: a stand-in for each function, other values as they are."""
-        told = self.ask(op="names", part=part, names=list(names))
+        told = self.ask(op="names", part=part, names=self.names)
         found: dict[str, Any] = {}
-        for name in names:
+        for name in self.names:
             about = told.get(name)
             if type(about) is not dict:
                 raise Ended("protocol")
@@ -82,12 +84,11 @@ class Answers:
     def _call(self, part: str, name: str, arguments: Sequence[Any]) -> Any:
         trees = [self._tree(argument) for argument in arguments]
         try:
-            reply = self.ask(op="call", part=part, name=name, args=trees)
+            others = [other for other in self.names if other != name]
+            reply = self.ask(op="call", part=part, name=name, args=trees, others=others)
         except Ended as stop:
             stop.where = name
             raise
-        entries = sum(argument.size for argument in arguments if type(argument) is np.ndarray)
-        self.calls.append(Spent(part, name, self.used, entries))
         if reply.get("not_attempted") is True:
             raise NotImplementedError
         raised = reply.get("raised")
@@ -95,9 +96,11 @@ class Answers:
             raise ElsewhereError(str(raised)[:1000])
         decoder = Decoder()
         value = self._decoded(reply.get("value"), decoder)
-        handle = reply.get("handle")
-        if type(handle) is not int:
+        handle, counted = reply.get("handle"), reply.get("others")
+        if type(handle) is not int or type(counted) is not int:
             raise Ended("protocol")
+        returned = sum(array.size for array in decoder.arrays)
+        self.calls.append(Spent(part, name, self.used, returned, counted))
         self._arrays[handle] = decoder.arrays
         self._remember(value, handle, [])
         self._change(reply.get("changed"), arguments)

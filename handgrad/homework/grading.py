@@ -14,8 +14,8 @@ import numpy as np
 import handgrad
 from handgrad.draws import seeded
 from handgrad.homework import source, suspicion, wasm
-from handgrad.homework.answers import Answers
-from handgrad.homework.results import CellFailure, PartResult, Result
+from handgrad.homework.answers import Answers, Spent
+from handgrad.homework.results import CellFailure, PartResult, Result, Suspicion
 from handgrad.homework.sandbox import ENDINGS, Ended, Isolation, Limits, Sandbox, opener
 from handgrad.homework.source import Homework, Judged, Part
 from handgrad.homework.submission import Cell, UnreadableError, cells_of
@@ -81,7 +81,7 @@ def grade(job: Job, data: bytes) -> Result:
         state="graded",
         parts=tuple(run.parts),
         failures=tuple(run.failures.values()),
-        suspicions=suspicion.suspected(homework, run.calls),
+        suspicions=tuple(run.suspicions.values()),
         used={"instructions": run.total},
     )
 
@@ -92,6 +92,7 @@ def grade_cells(homework: Homework, cells: list[Cell], limits: Limits, fresh: Ca
     try:
         for part, judged in homework.judge(run.answers, run.ended):
             run.note(part, judged)
+            run.suspect(judged)
     finally:
         run.close()
     return run
@@ -106,7 +107,8 @@ class _Run:
         self.homework, self.cells, self.limits, self._fresh = homework, cells, limits, fresh
         self.parts: list[PartResult] = []
         self.failures: dict[int, CellFailure] = {}
-        self.calls: list[Any] = []
+        self.calls: list[Spent] = []
+        self.suspicions: dict[str, Suspicion] = {}
         self.total = 0
         self._deadly: set[int] = set()  # positions of cells that ended a sandbox: never run again
         self._starts = 0
@@ -120,7 +122,7 @@ class _Run:
     def answers(self, part: Part) -> Mapping[str, Any]:
         """What the student's notebook offers for a part. Raises Ended."""
         answers = self._ready()
-        found = answers.named(part.grade_id, self.homework.names)
+        found = answers.named(part.grade_id)
         if part.names and not set(part.names) & set(found):
             self._missing.add(part.grade_id)
         return {name: found.get(name, _not_there) for name in self.homework.names}
@@ -152,6 +154,21 @@ class _Run:
             )
         )
 
+    def suspect(self, judged: Judged) -> None:
+        """Look at what the calls of this part have cost. A limit met on the way changes nothing."""
+        calls, self.calls[:] = list(self.calls), []
+        self.suspicions.update(suspicion.by_counting(calls))
+        if self._answers is None:
+            return
+        for slug, roles in judged.checked:
+            try:
+                self.suspicions.update(suspicion.by_growth(slug, roles, self.calls))
+            except Ended as stop:
+                self._trapped(stop)
+                self._drop()
+                return
+        self.calls.clear()
+
     def close(self) -> None:
         """Let go of the sandbox."""
         self._drop()
@@ -165,7 +182,7 @@ class _Run:
                 raise Ended("total")
             self._starts += 1
             self._sandbox = self._fresh()
-            answers = Answers(self._sandbox, self._spend)
+            answers = Answers(self._sandbox, self.homework.names, self._spend)
             answers.calls = self.calls
             if self._load(answers):
                 self._answers = answers

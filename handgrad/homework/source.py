@@ -42,10 +42,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a graded cell gave: points, and every report that it showed."""
+    """What a graded cell gave: points, every report that it showed, each layer it checked and with what."""
 
     points: float
     reports: tuple[Report, ...]
+    checked: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,22 @@ class Homework:
         answers: Callable[[Part], Mapping[str, Any]],
         ended: Callable[[Part, BaseException], None],
     ) -> Judged:
+        from handgrad import check
         from handgrad.probe import Stopped
 
         shown: list[Report] = []
+        checked: list[tuple[str, Mapping[str, Any]]] = []
+
+        def watched(slug: str, **options: Any) -> Report:
+            checked.append((slug, options))
+            return check(slug, **options)
 
         def display(*things: Any) -> None:
             shown.extend(thing for thing in things if isinstance(thing, Report))
 
         try:
             space.update(dict.fromkeys(self.names))
-            space.update(answers(part), display=display)
+            space.update(answers(part), display=display, check=watched)
             with _quiet():
                 points = _run(part.code, space, f"<{part.grade_id}>")
         except Stopped as stop:
@@ -122,7 +129,7 @@ class Homework:
         if type(points) not in (int, float) or not 0.0 <= points <= part.max_points:
             what = f"the graded cell ended in {points!r}, expected 0 to {part.max_points:g} points"
             raise NotebookError(layout(f"{self.where} ({part.grade_id})", what))
-        return Judged(float(points), tuple(shown))
+        return Judged(float(points), tuple(shown), tuple(checked))
 
 
 def load(root: Path, slug: str) -> Homework:
