@@ -157,7 +157,7 @@ class _Run:
     def suspect(self, judged: Judged) -> None:
         """Look at what the calls of this part have cost. A limit met on the way changes nothing."""
         calls, self.calls[:] = list(self.calls), []
-        self.suspicions.update(suspicion.by_counting(calls))
+        self.suspicions.update(suspicion.by_counting(calls, work=not judged.checked))
         if self._answers is None:
             return
         for slug, roles in judged.checked:

@@ -27,13 +27,17 @@ STEEPER = (
 )
 
 
-def by_counting(calls: Sequence[Spent]) -> dict[str, Suspicion]:
-    """What single calls suggest: other answers called for every number, or instructions as if they were."""
+def by_counting(calls: Sequence[Spent], work: bool = True) -> dict[str, Suspicion]:
+    """What single calls suggest: other answers called for every number or, with `work`, as many instructions."""
     found: dict[str, Suspicion] = {}
     for call in calls:
         if call.others >= max(8, call.returned // 4):
             words = f"one call of it calls other answers {call.others} times, for {call.returned} numbers"
-        elif call.returned and call.instructions - CALL > EACH * call.returned * (2 if call.others else 1):
+        elif (
+            work
+            and call.returned
+            and call.instructions - CALL > EACH * call.returned * (2 if call.others else 1)
+        ):
             each = (call.instructions - CALL) // call.returned
             words = (
                 f"it takes {each:,} instructions for each of {call.returned} numbers: enough to run a forward"
