@@ -61,6 +61,7 @@ def _plain_output() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from handgrad import __version__
+    from handgrad.homework.command import add_arguments as add_grade_arguments
 
     parser = argparse.ArgumentParser(
         prog="handgrad", description="Derive neural-network gradients by hand, and prove each one right."
@@ -112,6 +113,15 @@ def _parser() -> argparse.ArgumentParser:
     sync.add_argument("slugs", nargs="*", metavar="SLUG")
     sync.add_argument("--check", action="store_true", help="write nothing; say what differs")
     sync.set_defaults(run=_sync, extra="homework")
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade a class's notebooks in a sandbox",
+        description="Grade SUBMISSIONS of a homework, from a copy of the repository with its solutions/. Writes a page "
+        "of feedback for each student, a page for the teacher, grades.csv, grades.json and nbgrader's gradebook.",
+    )
+    add_grade_arguments(grade)
+    grade.set_defaults(run=_grade, parser=grade, extra="homework")
 
     new = commands.add_parser(
         "new",
@@ -378,6 +388,12 @@ def _sync(args: argparse.Namespace) -> int:
     elif args.check:
         print("run: handgrad sync")
     return 1 if any(not difference.written for difference in found) else 0
+
+
+def _grade(args: argparse.Namespace) -> int:
+    from handgrad.homework.command import run
+
+    return run(args)
 
 
 def _new(args: argparse.Namespace) -> int:
