@@ -91,6 +91,7 @@ test: $(READY) chromium
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	@$(MAKE) --no-print-directory book SERVE=0
+	$(BIN)/handgrad grade --prepare
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 	@if [ -z '$(NOTEBOOKS)' ]; then echo 'no notebooks yet'; else \
 	  echo 'running $(words $(NOTEBOOKS)) notebooks and comparing their outputs'; \
