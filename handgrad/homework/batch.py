@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handgrad.errors import layout
+from handgrad.errors import NotebookError, layout
 from handgrad.homework import source
-from handgrad.homework.collect import Submission, UnreadableSubmissionError, submission_bytes
+from handgrad.homework.collect import Submission, submission_bytes
 from handgrad.homework.feedback import page
 from handgrad.homework.grading import Job, grade, versions_of
 from handgrad.homework.records import Store, merge
@@ -104,7 +104,7 @@ def _is_done(store: Store, submission: Submission, settings: Settings, versions:
         return False
     try:
         digest = hashlib.sha256(submission_bytes(submission)).hexdigest()
-    except UnreadableSubmissionError:
+    except NotebookError:
         return False
     return store.done(
         submission.student, digest, versions=versions, limits=settings.limits.as_dict(), seed=settings.secret
@@ -130,7 +130,7 @@ def _grade(submission: Submission, settings: Settings, title: str) -> tuple[Resu
     if not reason:
         try:
             data = submission_bytes(submission)
-        except UnreadableSubmissionError as error:
+        except NotebookError as error:
             reason = str(error)
     result = _unreadable(job, reason) if reason else grade(job, data)
     return result, page(result, title, book=settings.book)
