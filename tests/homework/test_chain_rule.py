@@ -1,0 +1,173 @@
+"""The homework on the chain rule: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from handgrad.draws import seeded
+
+SLUG = "chain_rule"
+UNDONE = {
+    "bowl": "\n".join(f"def formula_for_d{name}():\n    return None" for name in "ASWb"),
+    "unit": "def divide_backward(dY, X, r):\n    return None\ndef length_backward(dr, X, r):\n    return None\n"
+    "def unit_backward(dY, X):\n    return None",
+    "rows": "def difference_backward(dY):\n    return None\ndef pick_backward(dY, index, N):\n    return None",
+    "choice": "def element_wise():\n    return None",
+    "mended": "def mended_backward(dY, X, W, V):\n    return None",
+}
+INNER = "(dY * X).sum(axis=1, keepdims=True)"
+
+
+def bowl(A="dH / A", S="2 * S * dA", W="X.T @ dS", b="sum(dS, axis=N)"):
+    answers = {"A": A, "S": S, "W": W, "b": b}
+    return "\n".join(f"def formula_for_d{name}():\n    return {answer!r}" for name, answer in answers.items())
+
+
+def unit(dX="dY / r", dr=f"-{INNER} / r**2", length="dr * X / r", whole=f"dY / r - X * {INNER} / r**3"):
+    return (
+        f"def divide_backward(dY, X, r):\n    return {dX}, {dr}\n"
+        f"def length_backward(dr, X, r):\n    return {length}\n"
+        "def unit_backward(dY, X):\n    r = np.sqrt((X * X).sum(axis=1, keepdims=True))\n"
+        f"    return {whole}"
+    )
+
+
+def rows(difference="np.vstack([-dY[:1], dY[:-1] - dY[1:], dY[-1:]])", pick="np.add.at(dX, index, dY)"):
+    return (
+        f"def difference_backward(dY):\n    return {difference}\n"
+        "def pick_backward(dY, index, N):\n    dX = np.zeros((N, dY.shape[1]))\n"
+        f"    {pick}\n    return dX"
+    )
+
+
+def mended(slope="1 - H * H", dX="dY + dS @ W.T", dV="H.T @ dY"):
+    lines = f"    H = np.tanh(X @ W)\n    dS = ({slope}) * (dY @ V.T)\n"
+    return f"def mended_backward(dY, X, W, V):\n{lines}    return {dX}, X.T @ dS, {dV}"
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, UNDONE)
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    for grade_id in full(SLUG):
+        assert {cause for _, cause in marked.causes(grade_id)} == {"not-attempted"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "cause"),
+    [
+        ("bowl", bowl(A="dH"), 3, ("dA", None)),
+        ("bowl", bowl(S="-2 * S * dA"), 3, ("dS", "sign")),
+        ("bowl", bowl(S="S * dA"), 3, ("dS", "halved")),
+        ("bowl", bowl(S="2 * S"), 3, ("dS", None)),
+        ("bowl", bowl(W="dS @ X.T"), 3, ("dW", "wrong-shape")),
+        ("bowl", bowl(W="dS.T @ X"), 3, ("dW", "transposed")),
+        ("bowl", bowl(b="dS"), 3, ("db", "unsummed-broadcast")),
+        ("bowl", bowl(b="sum(dS, axis=C)"), 3, ("db", "summed-over-wrong-axis")),
+        ("unit", unit(dr="-dY * X / r**2"), 4, ("dr", "unsummed-broadcast")),
+        ("unit", unit(dr=f"{INNER} / r**2"), 4, ("dr", "sign")),
+        ("unit", unit(dr="-(dY * X).sum(axis=1) / r[:, 0] ** 2"), 4, ("dr", "flattened")),
+        ("unit", unit(length="2 * dr * X / r"), 4, ("dX", "doubled")),
+        ("unit", unit(length="dr"), 4, ("dX", "summed-too-much")),
+        ("rows", rows("-np.vstack([-dY[:1], dY[:-1] - dY[1:], dY[-1:]])"), 2, ("dX", "sign")),
+        ("rows", rows("dY[1:] - dY[:-1]"), 2, ("dX", "wrong-shape")),
+        ("rows", rows(pick="pass"), 2, ("dX", "all-zero")),
+        ("choice", 'def element_wise():\n    return "a"', 0, ("layer", "chose:a")),
+        ("choice", 'def element_wise():\n    return "b"', 0, ("layer", "chose:b")),
+        ("choice", 'def element_wise():\n    return "d"', 0, ("layer", "chose:d")),
+    ],
+)
+def test_a_wrong_answer_costs_its_own_points_and_has_its_cause(mark, cell, answer, points, cause):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert marked.causes(f"{cell}-grade") == [cause]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("unit", unit(dr=f"-{INNER} / r"), 4, "one r below is missing"),
+        ("unit", unit(length="2 * dr * X"), 4, "the step through the root is missing"),
+        ("unit", unit(length="dr * X"), 4, "the r is missing"),
+        (
+            "unit",
+            unit(length="dr / (2 * r) * np.ones(X.shape)"),
+            4,
+            "the step through the squares is missing",
+        ),
+        ("unit", unit(whole="dY / r"), 3, "straight from Y; X is used in r as well"),
+        ("unit", unit(whole=f"-X * {INNER} / r**3"), 3, "through r; X is used in Y = X / r as well"),
+        ("unit", unit(whole=f"dY / r + X * {INNER} / r**3"), 3, "through r has the wrong sign"),
+        ("unit", unit(whole="dY * (1 / r - X * X / r**3)"), 3, "the slope at the same place, times dY"),
+        ("rows", rows("np.vstack([0 * dY[:1], dY])"), 2, "as the later row alone"),
+        ("rows", rows("np.vstack([-dY, 0 * dY[:1]])"), 2, "as the earlier row alone"),
+        ("rows", rows("np.vstack([dY[:1], dY[:-1] + dY[1:], dY[-1:]])"), 2, "stands in Y with a minus"),
+        ("rows", rows("np.vstack([-dY, dY[-1:]])"), 2, "the second use overwrites the first"),
+        ("rows", rows("np.vstack([-dY[:1], dY])"), 2, "the first use overwrites the second"),
+        ("rows", rows(pick="dX[index] += dY"), 2, "Does += with a list of rows add twice?"),
+        ("rows", rows(pick="dX[index] = dY"), 2, "one use overwrites another"),
+        ("choice", 'def element_wise():\n    return "d"', 0, "the output [0, 0] moves"),
+        ("mended", mended(dX="dS @ W.T"), 1, "the short cut is not; X is used twice"),
+        ("mended", mended(dX="dY"), 1, "that is the short cut alone"),
+        ("mended", mended(slope="1 - H"), 0, "the slope of tanh is wrong; what is it at H = -1?"),
+        ("mended", mended(slope="1"), 0, "the step through tanh is missing"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_it_is(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_the_colleagues_code_earns_nothing_and_hears_of_both_mistakes(mark):
+    marked = mark(SLUG, {"mended": "mended_backward = colleagues_backward"})
+    assert marked.points["mended-grade"] == 0.0
+    assert marked.causes("mended-grade") == [("dX", "told"), ("dW", "told")]
+    assert "the slope of tanh is wrong, and the short cut is missing" in marked.text("mended-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("bowl", bowl("dH * exp(-H)", "dQ * S * 2", "(dS.T @ X).T", "dS.sum(axis=N)")),
+        ("unit", unit()),
+        ("unit", unit(dr='-np.einsum("nd,nd,nm->nm", dY, X, 1 / r**2)')),
+        ("rows", rows()),
+        (
+            "rows",
+            rows(
+                "-np.diff(np.pad(dY, ((1, 1), (0, 0))), axis=0)", "dX = (np.arange(N)[:, None] == index) @ dY"
+            ),
+        ),
+        ("choice", 'def element_wise():\n    return ("C")'),
+        ("mended", mended("1 / np.cosh(X @ W) ** 2", "(dS @ W.T) + dY", '(np.einsum("nk,nd->kd", H, dY))')),
+    ],
+)
+def test_a_right_answer_in_another_style_keeps_full_marks(mark, full, cell, answer):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == full(SLUG)
+    assert marked.causes(f"{cell}-grade") == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["return 7", "raise ValueError('no')", "return {'dx': 1}", "return [[1, None]]"]
+)
+@pytest.mark.parametrize("cell", UNDONE)
+def test_an_odd_answer_earns_nothing_and_raises_nothing(mark, cell, odd):
+    marked = mark(SLUG, {cell: UNDONE[cell].replace("return None", odd)})
+    assert marked.points[f"{cell}-grade"] == 0.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_other_random_numbers_change_no_mark(mark, full, seed):
+    wrong = {"unit": unit(whole="dY / r"), "rows": rows(pick="dX[index] += dY"), "mended": mended(dX="dY")}
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        marked = mark(SLUG, wrong)
+    assert [marked.points[f"{cell}-grade"] for cell in wrong] == [3, 2, 1]
+    assert "straight from Y; X is used in r as well" in marked.text("unit-grade")
+    assert "one use overwrites another" in marked.text("rows-grade")
+    assert "that is the short cut alone" in marked.text("mended-grade")
