@@ -17,11 +17,12 @@ from handgrad.numeric import direction
 from handgrad.probe import (
     Outcome,
     arrays_in,
-    call,
+    call_in_quiet,
     copy_arguments,
     has_shape,
     is_single,
     items,
+    own_dicts,
     read_scalar,
     same,
 )
@@ -38,7 +39,10 @@ Function = Callable[..., Any]
 
 @dataclass
 class CaseRun:
-    """The student's functions at one case. `context` is rewritten for each role as the case goes on."""
+    """The student's functions at one case. `context` is rewritten for each role as the case goes on.
+
+    For use inside `quiet()`.
+    """
 
     ledger: Ledger
     layer: Layer
@@ -53,24 +57,27 @@ class CaseRun:
         """A forward and a backward: the backward gets the student's own cache if there is one."""
         reference = self.layer.forward
         assert reference is not None
-        updated = copy_arguments(self.inputs)
-        out, cache = reference(*updated.values())
-        out = out.copy()  # a cache may hold out itself, and the student's backward may change it
+        updated = own_dicts(self.inputs)
+        out = reference(*updated.values())[0]
         theirs = None
         if "forward" in self.given:
             theirs = self.forward(self.given["forward"], out, updated)
         if "backward" in self.given and with_backward:
-            own, single = (None, False) if theirs is None else (theirs[0], theirs[1])
-            self.backward(cache if theirs is None else own, theirs is not None, out, single)
+            if theirs is None:  # the documented cache, of copies: a backward may change it
+                cache = reference(*copy_arguments(self.inputs).values())[1]
+                self.backward(cache, arrays_in(cache), False, out, False)
+            else:
+                cache, held, single = theirs
+                self.backward(cache, held, True, out, single)
 
     def loss(self) -> None:
         """A loss with its gradients, called twice on fresh copies."""
         reference, names = self.layer.loss, self.layer.grad_names
         assert reference is not None
         function = self.given["loss"]
-        self.context = replace(self.context, role="loss")
+        self.context = self.context.but(role="loss")
         arguments = copy_arguments(self.inputs)
-        got = call(function, *arguments.values())
+        got = call_in_quiet(function, *arguments.values())
         if self.nothing(got, ("loss", *names)):
             return
         pair = items(got.value)
@@ -92,13 +99,13 @@ class CaseRun:
             self.ledger.add(finding, ("loss", *names))
             return
         self.changed_inputs(arguments)
-        again = items(call(function, *copy_arguments(self.inputs).values()).value)
-        true_loss = float(reference(*copy_arguments(self.inputs).values())[0])
+        again = items(call_in_quiet(function, *copy_arguments(self.inputs).values()).value)
+        true_loss = float(reference(*own_dicts(self.inputs).values())[0])
         wrong = judge_scalar(self.context, "loss", pair[0], true_loss)
         if wrong is not None:
             self.ledger.add(wrong, ("loss",), "not attempted" if wrong.cause == "not-attempted" else "wrong")
         if not self.ledger.right("loss"):
-            self.context = replace(self.context, own=own_gradient(function, self.inputs, np.ones(())))
+            self.context = self.context.but(own=own_gradient(function, self.inputs, np.ones(())))
         values = split(self.context, pair[1], names)
         if isinstance(values, Finding):
             self.ledger.add(values, names)
@@ -110,11 +117,13 @@ class CaseRun:
 
     # ------------------------------------------------------------ forward
 
-    def forward(self, function: Function, out: Array, updated: Mapping[str, Any]) -> tuple[Any, bool] | None:
-        """Judge out and the updated arguments; the cache and whether it is float32, or None without a cache."""
-        self.context = replace(self.context, role="forward")
+    def forward(
+        self, function: Function, out: Array, updated: Mapping[str, Any]
+    ) -> tuple[Any, list[Array], bool] | None:
+        """Judge out and the updated arguments; the cache, its arrays and whether any is float32, or None without."""
+        self.context = self.context.but(role="forward")
         arguments = copy_arguments(self.inputs)
-        got = call(function, *arguments.values())
+        got = call_in_quiet(function, *arguments.values())
         names = ("out", *self.layer.updates)
         if self.nothing(got, names):
             return None
@@ -135,7 +144,8 @@ class CaseRun:
         for name in self.layer.updates:
             self.updates(name, arguments[name], updated[name])
         self.changed_inputs(arguments)
-        return cache, single or any(is_single(a) for a in arrays_in(cache))
+        held = arrays_in(cache)
+        return cache, held, single or any(is_single(a) for a in held)
 
     def changed_inputs(self, arguments: Mapping[str, Any]) -> None:
         """Warn of arrays that the call changed in place, where the layer does not document it."""
@@ -168,30 +178,28 @@ class CaseRun:
         for mistake in self.layer.mistakes:
             if mistake.role == "forward":
                 arguments = copy_arguments(self.inputs)
-                call(mistake.wrong, *arguments.values())
+                call_in_quiet(mistake.wrong, *arguments.values())
                 if isinstance(arguments[name].get(key), np.ndarray):
                     known[mistake.cause] = (mistake.tell(key), arguments[name][key])
         return known
 
     # ------------------------------------------------------------ backward
 
-    def backward(self, cache: Any, own_cache: bool, out: Array, single: bool) -> None:
+    def backward(self, cache: Any, held: list[Array], own_cache: bool, out: Array, single: bool) -> None:
         """Judge the gradients: two calls with the same cache, a fresh copy of dout each."""
         function, names, reference = self.given["backward"], self.layer.grad_names, self.layer.forward
         assert reference is not None
         dout = direction(out, self.rng, 1.0)
-        self.context = replace(
-            self.context,
+        self.context = self.context.but(
             role="backward",
             dout=dout,
             arguments=lambda: (dout.copy(), reference(*copy_arguments(self.inputs).values())[1]),
         )
         if "forward" in self.given and not self.ledger.right("out"):
-            self.context = replace(self.context, own=own_gradient(self.given["forward"], self.inputs, dout))
-        held = arrays_in(cache)
+            self.context = self.context.but(own=own_gradient(self.given["forward"], self.inputs, dout))
         before = [a.copy() for a in held]
         first_dout = dout.copy()
-        first = call(function, first_dout, cache)
+        first = call_in_quiet(function, first_dout, cache)
         hint = ""
         if not own_cache:
             hint = (
@@ -209,7 +217,7 @@ class CaseRun:
         values = {n: v.copy() if has_shape(v, self.inputs[n[1:]].shape) else v for n, v in values.items()}
         changed_dout = not same(first_dout, dout)
         changed_cache = not all(same(a, b) for a, b in zip(held, before, strict=True))
-        again = call(function, dout.copy(), cache)
+        again = call_in_quiet(function, dout.copy(), cache)
         second = None if again.raised else split(self.context, again.value, names)
         reason = (
             f"it raised {again.raised.splitlines()[0]}"
@@ -266,17 +274,16 @@ class CaseRun:
         self, values: Mapping[str, Any], reference: Function, dout: Array, out: Array, single: bool
     ) -> None:
         """Judge gradients: contract, then random directions; entry by entry only where those fail."""
-        truth = Truth(reference, self.inputs, dout, out, self.rng)
+        truth = Truth(reference, self.inputs, dout, out, self.rng, self.layer.tangent)
         broken: dict[str, Finding | None] = {}
         for what, value in values.items():
             broken[what] = judge_contract(
                 self.context, what, value, self.tokens(what), self.inputs[what[1:]].shape
             )
-        judged = len(values) > 1 and not any(broken.values())
-        singles = single or any(is_single(value) for value in values.values())
-        if judged and not singles and truth.all_right({what[1:]: value for what, value in values.items()}):
+        sound = not any(broken.values()) and not single and not any(is_single(v) for v in values.values())
+        if sound and truth.all_right({what[1:]: value for what, value in values.items()}):
             return
-        self.context = replace(self.context, slips=truth.slips)
+        self.context = self.context.but(slips=truth.slips)
         for what, finding in tuple(broken.items()):
             if finding is None:
                 value = values[what]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from handgrad.causes import CAUSES, words_for
 from handgrad.diagnose import Claim, diagnose, part_of, wrong_entries
+from handgrad.differences import norm
 from handgrad.errors import layout
 from handgrad.layers import Layer
 from handgrad.probe import call, is_single, read_array, read_scalar
@@ -50,6 +52,12 @@ class Context:
     slips: Callable[[str], Mapping[str, Array]] = lambda _: {}
     told: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     judged_as: str = ""
+
+    def but(self, **changes: Any) -> Context:
+        """The same with other values of some fields, in a third of the time of `dataclasses.replace`."""
+        other = object.__new__(Context)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     @property
     def where(self) -> str:
@@ -150,7 +158,7 @@ def judge_array(
         return finding, "not attempted" if finding.cause == "not-attempted" else "wrong"
     assert isinstance(value, np.ndarray)
     single = value.dtype == np.float32
-    if not wrong_entries(value, truth, TOLERANCE["float32" if single else "float64"]).any():
+    if _none_wrong(value, truth, TOLERANCE["float32" if single else "float64"]):
         return None, "right"
     for cause, (sentence, wrong) in (known or {}).items():
         if wrong.shape == value.shape and np.allclose(wrong, value, rtol=1e-9):
@@ -159,6 +167,13 @@ def judge_array(
                 what, "mistake", cause, f"{what} is wrong after the call", detail, sentence
             ), "wrong"
     return judge_value(context, what, value, truth, tokens, single)
+
+
+def _none_wrong(value: Array, truth: Array, tolerance: float) -> bool:
+    """Whether no entry is wrong; two sums of squares mostly show it, as no largest entry is below the root mean."""
+    if norm(value - truth) * sqrt(truth.size) <= tolerance * norm(truth) < inf:
+        return True
+    return not wrong_entries(value, truth, tolerance).any()
 
 
 def judge_scalar(context: Context, what: str, value: object, truth: float) -> Finding | None:

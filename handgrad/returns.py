@@ -22,9 +22,11 @@ Array = NDArray[Any]
 
 def split(context: Context, returned: object, names: Sequence[str]) -> dict[str, Any] | Finding:
     """The returned values by name, or the finding that says how many there are instead."""
+    values = items(returned)
+    if len(names) > 1 and values is not None and len(values) == len(names):
+        return dict(zip(names, values, strict=True))
     several = f"({', '.join(names)})"
     expected = f"{len(names)} values, {several}" if len(names) > 1 else f"one array, {names[0]}"
-    values = items(returned)
     if len(names) == 1:
         if issubclass(type(returned), tuple) and values is not None:
             comma = (
@@ -32,15 +34,12 @@ def split(context: Context, returned: object, names: Sequence[str]) -> dict[str,
             )
             return context.finding("", "arity", "arity", f"returned {comma}", [f"expected {expected}"])
         return {names[0]: returned}
+    step = f"check: end with return {', '.join(names)}"
     if values is None:
         got = "one array" if type(returned) is np.ndarray else f"a {type_name(returned)}"
-        step = f"check: end with return {', '.join(names)}"
         return context.finding("", "arity", "arity", f"returned {got}, expected {expected}", step=step)
-    if len(values) != len(names):
-        step = f"check: end with return {', '.join(names)}"
-        count = f"{len(values)} value{'s' if len(values) != 1 else ''}"
-        return context.finding("", "arity", "arity", f"returned {count}, expected {expected}", step=step)
-    return dict(zip(names, values, strict=True))
+    count = f"{len(values)} value{'s' if len(values) != 1 else ''}"
+    return context.finding("", "arity", "arity", f"returned {count}, expected {expected}", step=step)
 
 
 def permuted(context: Context, values: Mapping[str, Any], truths: Mapping[str, Array]) -> Finding | None:

@@ -1,17 +1,20 @@
-"""What a gradient should be: the derivative of a forward by complex steps; a reference backward is never asked."""
+"""What a gradient should be: the derivative of a forward by complex steps; a reference backward is never asked.
+
+A layer's `tangent` may stand in for a complex step where the answer is yes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handgrad import numeric
-from handgrad.probe import call, copy_arguments, items
+from handgrad.probe import call, copy_arguments, items, own_dicts
 
 __all__ = ["Truth", "own_gradient", "slips"]
 
@@ -21,6 +24,8 @@ Function = Callable[..., Any]
 # Central differences of the layers' forwards, entry by entry, are good to about 1e-9 of the largest entry.
 CENTRAL_ACCURACY = 1e-7
 
+SPREAD = 2.0**32 / sqrt(12.0)  # of a uniform number of 32 bits
+
 DIRECTIONS = 2  # one catches all wrong gradients but a set of measure zero; the second guards the first
 
 
@@ -28,7 +33,8 @@ DIRECTIONS = 2  # one catches all wrong gradients but a set of measure zero; the
 class Truth:
     """The gradient of <dout, out> at the inputs, where `reference(*inputs)` returns out first and is analytic.
 
-    dout, out: the same shape; out is the reference's own, computed once for all directions.
+    dout, out: the same shape; out is the reference's own, computed once for all directions. `tangent`, if the
+    layer has one, may say yes in the place of a complex step; a no is always that of the complex step.
     """
 
     reference: Function
@@ -36,35 +42,67 @@ class Truth:
     dout: Array
     out: Array
     rng: np.random.Generator
+    tangent: Function | None = None
 
     def all_right(self, claims: Mapping[str, Array]) -> bool:
-        """Whether several claimed gradients agree along joint directions: one forward for all of them.
+        """Whether the claimed gradients agree along joint directions: one forward for all of them.
 
         Each argument's direction is scaled so that its own <g, u> has size 1, lest a small gradient hide behind a
-        large one. A yes is as strict as `verdict` is on each; a no, or a doubt, is for `verdict` to settle.
-        claims: the shapes of their inputs, finite, float64. For use inside `quiet()`.
+        large one, and rounding is granted nothing. A yes is stricter than those of `verdict`; a no is a doubt, for
+        `verdict` to settle.
+        claims: one for each gradient of the layer, of its input's shape, finite, float64. For use inside `quiet()`.
         """
-        allowed, out_size = numeric.TOLERANCES["complex step"], _size(self.dout * self.out)
-        for _ in range(DIRECTIONS):
-            moved, claimed_sum, weights = {}, 0.0, 0.0
-            for name, claimed in claims.items():
-                u = numeric.direction(claimed, self.rng, 1.0)
-                share = _size(claimed * u)
-                if not share > 0.0:
-                    return False
-                u /= share
-                moved[name] = np.empty(u.shape, dtype=np.complex128)
-                moved[name].real = self.inputs[name]
-                np.multiply(u, numeric.TINY_STEP, out=moved[name].imag)
-                claimed_sum += float(np.vdot(claimed, u))
-                weights += 1.0 / share
-            along = self.dout * (np.imag(self._out(moved)) / numeric.TINY_STEP)
-            relative = allowed.relative * (1.0 + _size(along) / len(claims))
-            slack = allowed.absolute * out_size * weights
-            # Where rounding rather than the claims sets the tolerance, one argument could hide in another's.
-            if not slack <= relative or not abs(float(along.sum()) - claimed_sum) <= relative + slack:
+        relative, step = numeric.TOLERANCES["complex step"].relative, numeric.TINY_STEP
+        sizes = {name: _size(claimed) for name, claimed in claims.items()}
+        if not all(0.0 < size < inf for size in sizes.values()):
+            return False
+        # All arguments lie in one array, one after the other.
+        claimed = np.concatenate(list(claims.values()), axis=None)
+        scales, places, start = np.empty(claimed.size), {}, 0
+        for name, size in sizes.items():
+            places[name] = slice(start, start + claims[name].size)
+            scales[places[name]] = step / (SPREAD * size)
+            start = places[name].stop
+        derivative = self._derivative(places, claimed.size)
+        for u in self._numbers(claimed.size):
+            u *= scales
+            along = (self.dout * derivative(u)).ravel()
+            gap = abs(float(along.sum()) - float(claimed.dot(u)))
+            if not gap <= relative * (step + _size(along) / len(claims)):
                 return False
         return True
+
+    def _derivative(self, places: Mapping[str, slice], count: int) -> Callable[[Array], Array]:
+        """J u as a function of a tiny u of `count` entries, in which each argument has its place."""
+        shapes = {name: np.shape(self.inputs[name]) for name in places}
+        tangent = self.tangent
+        if tangent is not None:
+
+            def by_hand(u: Array) -> Array:
+                moves = (u[place].reshape(shapes[name]) for name, place in places.items())
+                return np.asarray(tangent(*self.inputs.values(), *moves))
+
+            return by_hand
+        z = np.empty(count, dtype=np.complex128)
+        moved = {name: z[place].reshape(shapes[name]) for name, place in places.items()}
+        for name, part in moved.items():
+            part.real = self.inputs[name]
+
+        def by_complex_step(u: Array) -> Array:
+            z.imag = u
+            return np.imag(self._out(moved))
+
+        return by_complex_step
+
+    def _numbers(self, count: int) -> Array:
+        """Random whole numbers for DIRECTIONS directions of that many entries, one direction a row.
+
+        Two come from each 64 random bits, for half of what two floats cost; in 32 bits two entries of a direction
+        are equal with a probability of 2e-10, less than the tolerance lets pass.
+        """
+        bits = self.rng.bit_generator.random_raw((DIRECTIONS * count + 1) // 2)
+        numbers = np.asarray(bits).view(np.int32)[: DIRECTIONS * count].astype(np.float64)
+        return numbers.reshape(DIRECTIONS, count)
 
     def verdict(self, name: str, claimed: Array, single: bool) -> Literal["right", "float32", "wrong"]:
         """Whether a claimed gradient agrees along random directions, in float64 or else at least in float32.
@@ -94,12 +132,7 @@ class Truth:
         return slips(lambda v: self._out({name: v}), self.inputs[name], self.dout)
 
     def _out(self, moved: Mapping[str, Array]) -> Any:
-        # A reference may change a dict it is given, as documented, so each call gets its own.
-        arguments = [
-            moved[name] if name in moved else dict(given) if type(given) is dict else given
-            for name, given in self.inputs.items()
-        ]
-        return self.reference(*arguments)[0]
+        return self.reference(*{**own_dicts(self.inputs), **moved}.values())[0]
 
 
 def _size(a: Array) -> float:

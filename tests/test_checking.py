@@ -524,3 +524,20 @@ def test_the_report_as_html_escapes_student_text() -> None:
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
     assert "background" not in page.replace("background:none", "")
+
+
+@pytest.mark.parametrize("scale", [1e160, 1e300, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("slug", ["tanh", "affine"])
+def test_gradients_and_outputs_of_any_size_are_refused(slug: str, scale: float) -> None:
+    layer = layers.get(slug)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        grads = layer.backward(dout, cache)
+        return scale * grads if slug == "tanh" else (scale * grads[0], *grads[1:])
+
+    def forward(*inputs: Any) -> Any:
+        out, cache = layer.forward(*inputs)
+        return scale * out, cache
+
+    assert check(slug, forward=layer.forward, backward=backward).parts["dx"] == "wrong"
+    assert check(slug, forward=forward, backward=layer.backward).parts["out"] == "wrong"

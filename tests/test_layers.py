@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from handgrad import layers
 from handgrad.errors import LayerError, UnknownNameError
 from handgrad.layers import Case, Layer, Mistake
+from handgrad.layers._common import tanh
 
 EPS = 1e-30
 
@@ -227,6 +229,12 @@ BROKEN = {
         "PATHS =",
         "forward = 3\nPATHS =",
         "forward must be a function, got int",
+    ),
+    "tangent no function": (
+        GOOD,
+        "PATHS =",
+        "tangent = 3\nPATHS =",
+        "tangent must be a function, got int",
     ),
     "no cache": (
         GOOD,
@@ -631,3 +639,18 @@ def test_nothing_warns(layer: Layer, case: Case) -> None:
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
         answers(layer, inputs_of(layer, case), None)
+
+
+@pytest.mark.parametrize("a", [0.0, 1e-9, -0.3, 0.9, 2.0, -19.0, 400.0])
+@pytest.mark.parametrize("b", [0.0, 1e-30, -0.2, 0.7, 1.5, -3.0])
+def test_tanh_by_real_functions_is_numpys(a: float, b: float) -> None:
+    x = np.array([[complex(a, b)]])
+    assert_allclose(tanh(x).real, np.tanh(x).real, rtol=1e-14, atol=1e-300)
+    # 1 - t^2 is exact to a rounding of 1.
+    assert_allclose(tanh(x).imag, np.tanh(x).imag, rtol=1e-14, atol=2e-16 * (1 + 1 / np.cos(b) ** 2) * abs(b))
+
+
+def test_tanh_of_real_numbers_is_numpys_to_the_bit() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    assert np.array_equal(tanh(x), np.tanh(x))
+    assert tanh(x).dtype == np.float64

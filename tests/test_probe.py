@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import types
 import warnings
 from collections import namedtuple
@@ -10,7 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad.probe import arrays_in, call, copy_arguments, items, read_array, read_scalar, same, type_name
+from handgrad.numeric import quiet
+from handgrad.probe import (
+    arrays_in,
+    call,
+    call_in_quiet,
+    copy_arguments,
+    items,
+    own_dicts,
+    read_array,
+    read_scalar,
+    same,
+    type_name,
+)
 
 A, B = np.arange(3.0), np.ones((2, 2))
 
@@ -171,3 +185,73 @@ def test_copies_share_nothing() -> None:
 )
 def test_two_results_are_the_same_to_far_less_than_any_tolerance(a: Any, b: Any, equal: bool) -> None:
     assert same(a, b) is equal
+
+
+def warn_and_meddle() -> str:
+    warnings.resetwarnings()
+    warnings.simplefilter("error")
+    np.seterr(all="raise")
+    sys.stderr = io.StringIO()
+    return "done"
+
+
+def replace_the_filters() -> str:
+    warnings.filters = []
+    return "done"
+
+
+@pytest.mark.parametrize("meddler", [warn_and_meddle, replace_the_filters, warnings.resetwarnings])
+def test_a_call_in_quiet_is_as_quiet_afterwards(meddler: Any) -> None:
+    stderr, before = sys.stderr, list(warnings.filters)
+    with quiet():
+        assert call_in_quiet(meddler).raised == ""
+        warnings.warn("nobody hears this", stacklevel=1)
+        assert np.array([1.0]) / 0.0 == np.inf
+        assert call_in_quiet(lambda: warnings.warn("nor this", stacklevel=1)).raised == ""
+        assert sys.stderr is stderr
+    assert list(warnings.filters) == before
+
+
+def test_a_call_in_quiet_keeps_stderr_for_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        call_in_quiet(lambda: print("heard", file=sys.stderr))
+    assert capsys.readouterr() == ("heard\n", "")
+
+
+def test_an_interrupt_goes_through_a_call_in_quiet_and_leaves_stderr() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    stderr = sys.stderr
+    with quiet(), pytest.raises(KeyboardInterrupt):
+        call_in_quiet(interrupt)
+    assert sys.stderr is stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [
+        ([1e300, -1e300], ""),
+        ([1e300, np.nan], "not-finite"),
+        ([1.0, np.inf], "not-finite"),
+        ([1.0, -np.inf], "not-finite"),
+        ([0.0, 0.0], ""),
+    ],
+)
+def test_entries_are_finite_though_their_squares_are_not(values: list[float], cause: str) -> None:
+    with quiet():
+        assert read_array(np.array(values), (2,))[0] == cause
+
+
+def test_a_reference_gets_dicts_of_its_own_and_the_same_arrays() -> None:
+    given = {"x": A, "param": {"mean": B}, "mode": "train"}
+    own = own_dicts(given)
+    own["param"]["mean"] = None
+    assert own["x"] is A
+    assert given["param"] == {"mean": B}
+
+
+def test_zeros_of_either_sign_and_nans_are_the_same() -> None:
+    with quiet():
+        assert same(np.array([0.0, np.nan]), np.array([-0.0, np.nan]))
+        assert not same(np.array([0.0, 1.0]), np.array([np.nan, 1.0]))

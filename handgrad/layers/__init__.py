@@ -12,6 +12,8 @@ A layer file defines
     sample(rng, sizes, **options) -> dict   every argument by name, in order, away from kinks
     MISTAKES   tuple of Mistake
     PATHS      {"dx": {"mean": function of backward's (or loss's) arguments}}, summing to the gradient
+    tangent(*inputs, *moves) -> J u   optional: the derivative of out along a move of each of GRADS, written by
+               hand where that is much cheaper than a complex step; the tests compare the two
     UPDATES    optional: names of dict arguments that forward changes, as documented
 
 A file whose name starts with an underscore is no layer.
@@ -101,6 +103,7 @@ class Layer:
     forward: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None
     loss: Callable[..., Any] | None = None
+    tangent: Callable[..., Any] | None = None
 
     @property
     def is_loss(self) -> bool:
@@ -152,6 +155,8 @@ def _cannot_import(where: str, error: Exception) -> LayerError:
     return LayerError(layout(where, "cannot be imported", [f"{type(error).__name__}: {error}"]))
 
 
+_FUNCTIONS = ("forward", "backward", "loss", "sample", "tangent")
+
 _REQUIRED: tuple[tuple[str, type, str], ...] = (
     ("SHAPES", str, '"x: N D, w: D M -> out: N M"'),
     ("REDUCTION", str, "one line: what is summed or averaged over N"),
@@ -174,7 +179,7 @@ def _validate(slug: str, module: ModuleType) -> Layer:
         if not isinstance(getattr(module, name), kind):
             got = type(getattr(module, name)).__name__
             raise broken(f"{name} must be a {kind.__name__}, got {got}", step=f"write {name} = {example}")
-    functions = {name: getattr(module, name, None) for name in ("forward", "backward", "loss", "sample")}
+    functions = {name: getattr(module, name, None) for name in _FUNCTIONS}
     for name, function in functions.items():
         if function is not None and not inspect.isfunction(function):
             raise broken(f"{name} must be a function, got {type(function).__name__}")
@@ -264,4 +269,5 @@ def _validate(slug: str, module: ModuleType) -> Layer:
         forward=functions["forward"],
         backward=functions["backward"],
         loss=functions["loss"],
+        tangent=functions["tangent"],
     )

@@ -60,6 +60,17 @@ def backward(dout: Array, cache: Cache) -> Gradients:
     return dx, dw, db
 
 
+def tangent(x: Array, w: Array, b: Array, ux: Array, uw: Array, ub: Array) -> Array:
+    """How out changes with x, w and b moved along ux, uw and ub: UX W + X UW + ub, the product rule.
+
+    x, ux: (N, d_1, ..., d_k), w, uw: (D, M), b, ub: (M,) -> (N, M).
+    """
+    out = ux.reshape(x.shape[0], -1) @ w
+    out += x.reshape(x.shape[0], -1) @ uw
+    out += ub
+    return out
+
+
 def sample(rng: np.random.Generator, sizes: dict[str, Any]) -> dict[str, Any]:
     """Random x: (N, ...), w: (D, M), b: (M,).
 
