@@ -5,6 +5,7 @@ from __future__ import annotations
 from handgrad.checking import check, check_formula, check_gradient
 from handgrad.choices import check_choice, check_shape
 from handgrad.draws import generator
+from handgrad.version import VERSION
 
 __all__ = [
     "__version__",
@@ -16,4 +17,4 @@ __all__ = [
     "generator",
 ]
 
-__version__ = "0.1.0"
+__version__ = VERSION

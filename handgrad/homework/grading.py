@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import handgrad
 from handgrad.draws import seeded
 from handgrad.homework import source, suspicion, wasm
 from handgrad.homework.answers import Answers, Spent
@@ -19,6 +18,7 @@ from handgrad.homework.results import CellFailure, PartResult, Result, Suspicion
 from handgrad.homework.sandbox import ENDINGS, Ended, Isolation, Limits, Sandbox, opener
 from handgrad.homework.source import Homework, Judged, Part
 from handgrad.homework.submission import Cell, UnreadableError, cells_of
+from handgrad.version import VERSION
 
 __all__ = ["Job", "grade", "grade_cells", "versions_of"]
 
@@ -50,7 +50,7 @@ def versions_of(homework: Homework, isolation: Isolation) -> dict[str, str]:
     sandbox = wasm.version() if isolation == "wasm" else "process"
     return {
         "homework": homework.digest,
-        "handgrad": handgrad.__version__,
+        "handgrad": VERSION,
         "numpy": np.__version__,
         "sandbox": sandbox,
     }

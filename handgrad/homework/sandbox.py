@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from handgrad.errors import HandgradError
 from handgrad.probe import Stopped
+from handgrad.version import VERSION
 
 __all__ = ["ENDINGS", "Ended", "Isolation", "Limits", "Sandbox", "SandboxError", "bootstrap", "opener"]
 
@@ -73,7 +74,6 @@ class Sandbox(Protocol):
 
 def bootstrap() -> str:
     """The program that begins a sandbox: the guest and its two helpers, as source, then the guest itself."""
-    import handgrad
     from handgrad.homework import guest, wire
 
     names = {"_probe": "handgrad.probe", "_wire": wire.__name__, "_guest": guest.__name__}
@@ -84,7 +84,7 @@ def bootstrap() -> str:
             f"exec(compile({_source(module)!r}, '<{name[1:]}>', 'exec', dont_inherit=True), _module.__dict__)",
         ]
     made = (
-        f"sys.modules['_guest'].Guest(sys.modules['_probe'], sys.modules['_wire'], {handgrad.__version__!r})"
+        f"sys.modules['_guest'].Guest(sys.modules['_probe'], sys.modules['_wire'], {VERSION!r})"
     )
     return "\n".join([*lines, f"_answer = {made}.answer"])
 

@@ -100,7 +100,7 @@ class Homework:
         answers: Callable[[Part], Mapping[str, Any]],
         ended: Callable[[Part, BaseException], None],
     ) -> Judged:
-        from handgrad import check
+        from handgrad.checking import check
         from handgrad.probe import Stopped
 
         shown: list[Report] = []
