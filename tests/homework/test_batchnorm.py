@@ -178,10 +178,10 @@ WRONG = [
     ("mended", mended(dbeta="dout.sum(axis=0)"), 2, ("dbeta", "unsummed-broadcast"), "not summed over T"),
     (
         "mended",
-        mended(dx="(g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / std"),
+        mended(dx="g - g.mean(axis=(0, 1)) - x_hat * (g * x_hat).mean(axis=(0, 1))"),
         1,
         ("dx", "told"),
-        "shared by all steps",
+        "division by the standard deviation is missing",
     ),
     (
         "mended",

@@ -191,7 +191,7 @@ def test_a_loss_that_overflows_keeps_its_points_and_is_warned(mark):
 def test_the_temperature_taken_out_of_the_forward_is_told(mark):
     marked = mark(SLUG, {"temperature-gradients": temperature(Z="S")})
     assert marked.points["temperature-grade"] == 0
-    assert "at temperature 1" in marked.text("temperature-grade")
+    assert "the probabilities are those of S" in marked.text("temperature-grade")
 
 
 def test_right_answers_written_otherwise_keep_full_marks(mark, full):
