@@ -1,0 +1,172 @@
+"""The homework on ReLU: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from handgrad.draws import seeded
+
+SLUG = "relu"
+UNDONE = {
+    "by-hand": "def gradient_by_hand():\n    return None",
+    "clipped": "def clipped_backward(dout, out):\n    return None",
+    "paper": "\n".join(
+        f"def formula_for_{name}():\n    return None" for name in ("squared", "soft", "scores")
+    ),
+    "count": "def how_many():\n    return None",
+    "mended": "def mended_backward(dY, X, t):\n    return None",
+}
+OUTSIDE = "(abs(X) > t)"
+
+
+def by_hand(answer):
+    return f"def gradient_by_hand():\n    return {answer}"
+
+
+def clipped(answer):
+    return f"def clipped_backward(dout, out):\n    return {answer}"
+
+
+def paper(squared="2 * relu(X) * dY", soft="dY / (1 + abs(X)) ** 2", scores="A.T @ dY"):
+    answers = {"squared": squared, "soft": soft, "scores": scores}
+    return "\n".join(f"def formula_for_{name}():\n    return {answer!r}" for name, answer in answers.items())
+
+
+def mended(dX=f"dY * {OUTSIDE}", dt=f"-(dY * np.sign(X) * {OUTSIDE}).sum(axis=0)"):
+    return f"def mended_backward(dY, X, t):\n    return {dX}, {dt}"
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, UNDONE)
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    for grade_id in full(SLUG):
+        assert {cause for _, cause in marked.causes(grade_id)} == {"not-attempted"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "causes"),
+    [
+        ("by-hand", by_hand("[[-4, 0, 6], [0, -8, 0]]"), 0, [("dX", "transposed")]),
+        ("by-hand", by_hand("[-4, 0, 0, -8, 6, 0]"), 0, [("dX", "flattened")]),
+        ("by-hand", by_hand("[[-4, 0], [0, -8], [6]]"), 0, [("dX", "wrong-shape")]),
+        ("by-hand", by_hand("[[-4, 0], [0, 8], [6, 0]]"), 0, [("dX", "some-entries")]),
+        ("clipped", clipped("1.0 * (out > 0) * (out < 6)"), 0, [("dx", "ignores-dout")] * 2),
+        (
+            "clipped",
+            clipped("(dout * (out > 0) * (out < 6)).reshape(len(out), -1)"),
+            2,
+            [("dx", "flattened")],
+        ),
+        ("clipped", clipped("(dout * (out > 0) * (out < 6)).T"), 0, [("dx", "transposed")] * 2),
+        ("paper", paper(squared="relu(X) * dY"), 2, [("dX", "halved")]),
+        ("paper", paper(squared="2 * X * dY"), 2, [("dX", "some-entries")]),
+        ("paper", paper(squared="2 * relu(X)"), 2, [("dX", "ignores-dout")]),
+        ("paper", paper(soft="-dY / (1 + abs(X)) ** 2"), 2, [("dX", "sign")]),
+        ("paper", paper(soft="dY / (1 + abs(X))"), 2, [("dX", None)]),
+        ("paper", paper(scores="A @ dY"), 2, [("dZ", "wrong-shape")]),
+        ("paper", paper(scores="dY.T @ A"), 2, [("dZ", "transposed")]),
+        ("count", 'def how_many():\n    return "a"', 0, [("count", "chose:a")]),
+        ("count", 'def how_many():\n    return "b"', 0, [("count", "chose:b")]),
+        ("count", 'def how_many():\n    return "c"', 0, [("count", "chose:c")]),
+        ("mended", mended(dt=f"-(dY * np.sign(X) * {OUTSIDE})"), 2, [("dt", "unsummed-broadcast")]),
+        ("mended", mended(dt=f"-(dY * np.sign(X) * {OUTSIDE}).mean(axis=0)"), 2, [("dt", "divided-by-N")]),
+        (
+            "mended",
+            mended(dt=f"-(dY * np.sign(X) * {OUTSIDE}).sum(axis=1)"),
+            2,
+            [("dt", "summed-over-wrong-axis")],
+        ),
+        ("mended", mended(dt=f"(dY * np.sign(X) * {OUTSIDE}).sum(axis=0)"), 2, [("dt", "sign")]),
+    ],
+)
+def test_a_wrong_answer_costs_its_own_points_and_has_its_cause(mark, cell, answer, points, causes):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert marked.causes(f"{cell}-grade") == causes
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("by-hand", by_hand("[[-4, 7], [5, -8], [6, 9]]"), 0, "everything was passed on"),
+        ("by-hand", by_hand("[[0, 7], [5, 0], [6, 9]]"), 0, "go by the sign of the upstream gradient"),
+        ("by-hand", by_hand("[[0, 7], [5, 0], [0, 9]]"), 0, "it is the other way round"),
+        ("by-hand", by_hand("[[-8, 0], [0, -32], [18, 0]]"), 0, "upstream times the output"),
+        ("by-hand", by_hand("[[2, 0], [0, 4], [3, 0]]"), 0, "that is the output Y"),
+        ("by-hand", by_hand("[[1, 0], [0, 1], [1, 0]]"), 0, "that is the slope alone"),
+        ("clipped", clipped("dout * (out > 0)"), 0, "the ceiling is missing"),
+        ("clipped", clipped("dout * (out < 6)"), 0, "the floor is missing"),
+        ("clipped", clipped("dout"), 0, "everything was passed on"),
+        ("clipped", clipped("dout * ((out <= 0) | (out >= 6))"), 0, "it passes what it should stop"),
+        ("clipped", clipped("dout * out"), 0, "upstream times the output"),
+        ("clipped", clipped("dout * (dout > 0) * (dout < 6)"), 0, "the cuts go by the upstream gradient"),
+        ("paper", paper(squared="2 * X * dY"), 2, "exactly those where X < 0"),
+        ("count", 'def how_many():\n    return "b"', 0, "do the numbers of a sample mix?"),
+        ("mended", mended(dX="dY * (X > t)"), 2, "nothing passes where x < -t"),
+        ("mended", mended(dX="dY * (X < -t)"), 2, "nothing passes where x > t"),
+        ("mended", mended(dX=f"dY * np.sign(X) * {OUTSIDE}"), 2, "y rises with x there"),
+        ("mended", mended(dX="dY"), 2, "between -t and t a nudge of x moves nothing"),
+        ("mended", mended(dX="dY * (abs(X) < t)"), 2, "it passes what it should stop"),
+        ("mended", mended(dt="-(dY * (X > t)).sum(axis=0)"), 2, "the entries below -t are missing"),
+        ("mended", mended(dt="(dY * (X < -t)).sum(axis=0)"), 2, "the entries above t are missing"),
+        ("mended", mended(dt=f"-(dY * {OUTSIDE}).sum(axis=0)"), 2, "and rises with t"),
+        ("mended", mended(dt="-(dY * np.sign(X)).sum(axis=0)"), 2, "the output does not move with t"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_it_is(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_the_colleagues_code_earns_nothing_and_hears_of_both_mistakes(mark):
+    marked = mark(SLUG, {"mended": "mended_backward = colleagues_backward"})
+    assert marked.points["mended-grade"] == 0.0
+    assert marked.causes("mended-grade") == [("dX", "told"), ("dt", "told")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("by-hand", by_hand("((-4.0, 0), (0, -8.0), (6.0, 0))")),
+        ("by-hand", by_hand("np.array([[-4, 0], [0, -8], [6, 0]])")),
+        ("clipped", clipped("np.where((out == 0) | (out == 6), 0.0, dout)")),
+        (
+            "clipped",
+            "def clipped_backward(dout, out):\n    dout[(out <= 0) | (out >= 6)] = 0\n    return dout",
+        ),
+        ("paper", paper("(relu(X) + relu(X)) * dY", "dY * (1 + abs(X)) ** -2", "(dY.T @ A).T")),
+        ("count", 'def how_many():\n    return "D."'),
+        (
+            "mended",
+            mended("np.where((X > t) | (X < -t), dY, 0.0)", "(dY * (X < -t) - dY * (X > t)).sum(axis=0)"),
+        ),
+    ],
+)
+def test_a_right_answer_in_another_style_keeps_full_marks(mark, full, cell, answer):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == full(SLUG)
+    assert marked.causes(f"{cell}-grade") == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["return 7", "raise ValueError('no')", "return {'dx': 1}", "return [[1, None]]"]
+)
+@pytest.mark.parametrize("cell", UNDONE)
+def test_an_odd_answer_earns_nothing_and_raises_nothing(mark, cell, odd):
+    marked = mark(SLUG, {cell: UNDONE[cell].replace("return None", odd)})
+    assert marked.points[f"{cell}-grade"] == 0.0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_other_random_numbers_change_no_mark(mark, full, seed):
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        wrong = mark(SLUG, {"clipped": clipped("dout * (out > 0)"), "mended": mended(dX="dY * (X > t)")})
+    assert (wrong.points["clipped-grade"], wrong.points["mended-grade"]) == (0, 2)
+    assert "the ceiling is missing" in wrong.text("clipped-grade")
+    assert "nothing passes where x < -t" in wrong.text("mended-grade")
