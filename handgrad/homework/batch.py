@@ -17,7 +17,7 @@ from handgrad.homework import source
 from handgrad.homework.collect import Submission, submission_bytes
 from handgrad.homework.feedback import page
 from handgrad.homework.grading import Job, grade, versions_of
-from handgrad.homework.records import Store, merge
+from handgrad.homework.records import Store
 from handgrad.homework.results import Result
 from handgrad.homework.sandbox import Isolation, Limits, SandboxError
 
@@ -75,6 +75,7 @@ def grade_all(
     """
     homework = source.load(settings.root, settings.homework)
     store, tally = Store(settings.out), Tally()
+    store.sweep()
     versions = versions_of(homework, settings.isolation)
 
     def waiting() -> Iterator[Submission]:
@@ -86,12 +87,10 @@ def grade_all(
                 yield submission
 
     for result, html in _work_through(waiting(), settings, homework.title, executor):
-        old = store.get(result.student)
-        kept, words = merge(old, result, settings.allow_lower)
+        kept, words = store.record(result, settings.allow_lower)
         if words:
             tally.kept.append(words)
         if kept is result:
-            store.put(result)
             store.put_page(result.student, html)
         tally.graded += result.state == "graded"
         tally.unreadable += result.state == "unreadable"
@@ -107,7 +106,12 @@ def _is_done(store: Store, submission: Submission, settings: Settings, versions:
     except NotebookError:
         return False
     return store.done(
-        submission.student, digest, versions=versions, limits=settings.limits.as_dict(), seed=settings.secret
+        submission.student,
+        digest,
+        versions,
+        settings.limits.as_dict(),
+        settings.secret,
+        settings.allow_lower,
     )
 
 
