@@ -18,7 +18,7 @@ from handgrad.homework import naming
 from handgrad.homework.listing import Entry, of_folder, of_zip
 from handgrad.homework.naming import stem
 
-__all__ = ["LARGEST", "Submission", "collect", "stem", "submission_bytes"]
+__all__ = ["LARGEST", "Submission", "UnreadableSubmissionError", "collect", "stem", "submission_bytes"]
 
 LARGEST = 20_000_000  # bytes of one notebook
 # Where nbgrader's tree may begin below the path given; in this order, so that a course's own
@@ -44,6 +44,10 @@ MISTAKEN = {
 }
 DOWNLOADED = (".ipynb.txt", ".ipynb.json", ".ipynb.xml")  # what browsers make of a notebook's name
 NOTEBOOK = ".ipynb"
+
+
+class UnreadableSubmissionError(NotebookError):
+    """A submission whose bytes cannot be had; its text says why, and what to ask of the student."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,17 @@ def collect(path: Path, homework: str) -> Iterator[Submission]:
 
 
 def submission_bytes(sub: Submission, largest: int = LARGEST) -> bytes:
-    """The bytes of the notebook. Raises NotebookError, in words for the report, if they cannot be had."""
+    """The bytes of the notebook. Raises UnreadableSubmissionError, in words for the report, if they cannot be had."""
     if sub.reason:
-        raise NotebookError(sub.reason)
+        raise UnreadableSubmissionError(sub.reason)
     try:
         data = _from_zip(sub, largest) if sub.member is not None else _from_file(sub.path, largest)
-    except NotebookError:
+    except UnreadableSubmissionError:
         raise
     except Exception as error:  # a damaged archive raises zlib's errors, RuntimeError, EOFError and more
-        raise NotebookError(_damaged(error)) from error
+        raise UnreadableSubmissionError(_damaged(error)) from error
     if not data:
-        raise NotebookError("the file is empty: ask for the notebook again")
+        raise UnreadableSubmissionError("the file is empty: ask for the notebook again")
     return data
 
 
@@ -106,8 +110,8 @@ def _damaged(error: Exception) -> str:
     )
 
 
-def _too_large(size: int, largest: int) -> NotebookError:
-    return NotebookError(
+def _too_large(size: int, largest: int) -> UnreadableSubmissionError:
+    return UnreadableSubmissionError(
         f"the notebook has {size:,} bytes, more than the {largest:,} that are read: "
         "ask for it again with its outputs cleared"
     )
@@ -119,7 +123,7 @@ def _from_file(path: str, largest: int) -> bytes:
     with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
         info = os.fstat(file.fileno())
         if not stat.S_ISREG(info.st_mode):
-            raise NotebookError("it is no ordinary file: ask for the notebook itself")
+            raise UnreadableSubmissionError("it is no ordinary file: ask for the notebook itself")
         if info.st_size > largest:
             raise _too_large(info.st_size, largest)
         data = file.read(info.st_size + 1)
