@@ -101,7 +101,7 @@ def evaluations(task: Task) -> Callable[[], None]:
     """The calls of the layer's functions that a judgement makes, and nothing else: what it cannot do without."""
     stepped = [np.asarray(a + (1e-30j) * a) for a in task.arguments]
     dout = np.asarray(task.forward(*task.arguments)[0])
-    twice = (1, 2)
+    twice, tangent = (1, 2), task.layer.tangent
 
     def calls() -> None:
         for _ in twice:  # the reference's and the answer's
@@ -109,7 +109,10 @@ def evaluations(task: Task) -> Callable[[], None]:
         for _ in twice:
             task.backward(dout, cache)
         for _ in twice:  # every argument moved at once
-            task.forward(*stepped)
+            if tangent is None:
+                task.forward(*stepped)
+            else:
+                tangent(*task.inputs.values(), *task.arguments)
 
     return calls
 
