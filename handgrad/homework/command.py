@@ -92,15 +92,15 @@ def run(args: argparse.Namespace) -> int:
     elif not _is_ready():
         _prepare()
     batch.self_test(settings)
-    print(f"{homework.title}: {len(submissions)} submissions, {settings.workers or batch.cores()} workers")
+    print(f"{homework.title}: {len(submissions)} submissions")
     begun = time.monotonic()
     with _shown(len(submissions)) as told:
         tally = batch.grade_all(submissions, settings, told=told)
     _leave(settings, homework, args.gradebook)
-    took = time.monotonic() - begun
+    print(f"{time.monotonic() - begun:.0f} seconds", file=sys.stderr)
     print(
-        f"graded {tally.graded}, unchanged {tally.unchanged}, unreadable {tally.unreadable}, "
-        f"in {took:.0f} s: {settings.out / 'class.html'}"
+        f"graded {tally.graded}, unchanged {tally.unchanged}, unreadable {tally.unreadable}: "
+        f"open {settings.out / 'class.html'}"
     )
     for words in tally.kept:
         print(words)
@@ -155,7 +155,6 @@ def _stored(path: Path, homework: str) -> str:
 def _leave(settings: Any, homework: Any, gradebook: str | None) -> None:
     """The class page, the tables and the gradebook, from the stored results, one at a time."""
     from handgrad.homework import class_page, records
-    from handgrad.homework import gradebook as books
     from handgrad.homework.class_page import ClassSummary
 
     store = records.Store(settings.out)
@@ -165,8 +164,10 @@ def _leave(settings: Any, homework: Any, gradebook: str | None) -> None:
     store.write("class.html", class_page.page(summary, homework.title))
     records.write_tables(store, homework)
     if gradebook != "none":
+        from handgrad.homework.gradebook import write
+
         url = gradebook or f"sqlite:///{(settings.out / 'gradebook.db').resolve().as_posix()}"
-        for words in books.write(store.all(), homework, url, allow_lower=settings.allow_lower):
+        for words in write(store.all(), homework, url, allow_lower=settings.allow_lower):
             print(words)
 
 

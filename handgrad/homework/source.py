@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.errors import NotebookError, UnknownNameError, layout, nearest
-from handgrad.homework import notebooks, rules
 from handgrad.report import Report
 
 __all__ = ["Homework", "Judged", "Part", "load"]
@@ -134,6 +133,7 @@ class Homework:
 
 def load(root: Path, slug: str) -> Homework:
     """The homework solutions/SLUG/SLUG.ipynb. Raises UnknownNameError, or NotebookError for a bad source."""
+    from handgrad.homework import notebooks, rules  # slow to import, and a worker gets its homework loaded
     from handgrad.homework.sync import homeworks
 
     known = homeworks(root)
