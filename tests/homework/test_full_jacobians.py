@@ -1,0 +1,192 @@
+"""The full Jacobians homework: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.draws import seeded
+from handgrad.homework import notebooks, source
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "full_jacobians"
+
+
+def shapes(full=(7, 3, 5, 3), flat=(21, 15), dW=(5, 3), zeros="c"):
+    return f"""def shape_of_dZ_dW():
+    return {full!r}
+def shape_of_flat():
+    return {flat!r}
+def shape_of_dW():
+    return {dW!r}
+def choice_of_zeros():
+    return {zeros!r}"""
+
+
+def share(table="(np.eye(len(x)) - y[:, None]) / R", dx="(dout - (dout * y).sum(axis=1, keepdims=True)) / R"):
+    """The answers to both cells of part 2."""
+    return {
+        "share-jacobian": f"def share_jacobian(x):\n    R = x.sum()\n    y = x / R\n    return {table}",
+        "share-backward": "def share_backward(dout, x):\n    R = x.sum(axis=1, keepdims=True)\n"
+        f"    y = x / R\n    return {dx}",
+    }
+
+
+def paper(dW="x @ x.T * dq", dx="(W @ x + W.T @ x + b) * dq", db="x * dq"):
+    return {
+        "paper": f"def formula_for_dW():\n    return {dW!r}\ndef formula_for_dx():\n    return {dx!r}\n"
+        f"def formula_for_db():\n    return {db!r}"
+    }
+
+
+def flat(rows="np.kron(A, B.T)", columns="np.kron(B.T, A)"):
+    return {
+        "flat": f"def flat_by_rows(A, B):\n    return {rows}\ndef flat_by_columns(A, B):\n    return {columns}"
+    }
+
+
+def mended(dz="J.T @ da", dW="dz @ x.T"):
+    return {
+        "mended": "def mended_backward(da, J, x):\n    M, D = len(da), len(x)\n"
+        f"    dz = {dz}\n    return {dW}, dz"
+    }
+
+
+MIXED = "(dz.T @ np.kron(x.T, np.eye(M))).reshape(M, D)"
+OTHERWISE = {
+    "shapes": shapes("N M D M", "(21, 15)", ("D", "M"), "(C)"),
+    "share-jacobian": """def share_jacobian(x):
+    D, R = len(x), sum(x)
+    J = np.zeros((D, D))
+    for i in range(D):
+        for j in range(D):
+            J[i, j] = ((i == j) * R - x[i]) / R**2
+    return J""",
+    "share-backward": """def share_backward(dout, x):
+    R = x.sum(axis=1)
+    return dout / R[:, None] - np.einsum("nd,nd,n->n", dout, x, R**-2)[:, None] * np.ones_like(x)""",
+    **paper("x @ dq @ x.T", "(W + W.T) @ x @ dq + b @ dq", "x @ dq"),
+    "flat": """def flat_by_rows(A, B):
+    return np.einsum("nd,mk->nkdm", A, B).reshape(len(A) * B.shape[1], -1)
+def flat_by_columns(A, B):
+    (N, D), (M, K) = A.shape, B.shape
+    J = np.zeros((N * K, D * M))
+    for n, k, d, m in np.ndindex(N, K, D, M):
+        J[k * N + n, m * D + d] = A[n, d] * B[m, k]
+    return J""",
+    **mended("(da.T @ J).T", MIXED[:-1] + ", order='F')"),
+}
+FUNCTIONS = {
+    "shapes": ("shape_of_dZ_dW", "shape_of_flat", "shape_of_dW", "choice_of_zeros"),
+    "share-jacobian": ("share_jacobian",),
+    "share-backward": ("share_backward",),
+    "paper": ("formula_for_dW", "formula_for_dx", "formula_for_db"),
+    "flat": ("flat_by_rows", "flat_by_columns"),
+    "mended": ("mended_backward",),
+}
+WRONG = [
+    ("shapes", {"shapes": shapes(full=(7, 5, 3, 3))}, 3, ("dZ_dW", "wrong-shape"), "looks transposed"),
+    ("shapes", {"shapes": shapes(flat=(15, 21))}, 3, ("flat", "wrong-shape"), "looks transposed"),
+    ("shapes", {"shapes": shapes(dW=(1, 15))}, 3, ("dW", "wrong-shape"), "looks flattened"),
+    ("shapes", {"shapes": shapes(zeros="d")}, 3, ("zeros", "chose:d"), "every sample uses W"),
+    ("share", share(table="np.eye(len(x)) / R"), 3, ("dy_dx", "told"), "that path is missing"),
+    ("share", share(table="(np.eye(len(x)) - y) / R"), 3, ("dy_dx", "told"), "inputs stand first here"),
+    ("share", share(table="np.diag(1 - y) / R"), 3, ("dy_dx", "told"), "also moves the other outputs"),
+    ("share", share(table="(1 - y) / R"), 3, ("dy_dx", "summed-too-much"), "looks summed over D"),
+    ("share", share(dx="dout / R"), 2, ("dx", "told"), "that path is missing"),
+    ("share", share(dx="dout * (1 - y) / R"), 2, ("dx", "told"), "only the diagonal"),
+    (
+        "share",
+        share(dx="(dout - y * dout.sum(axis=1, keepdims=True)) / R"),
+        2,
+        ("dx", "told"),
+        "the transposed one is meant",
+    ),
+    ("paper", paper(dW="x.T @ x * dq"), 2, ("dW", "summed-too-much"), "looks summed over D"),
+    ("paper", paper(dx="(2 * W @ x + b) * dq"), 2, ("dx", "told"), "for a symmetric W only"),
+    ("paper", paper(dx="(W.T @ x + b) * dq"), 2, ("dx", "told"), "the place on its left"),
+    ("paper", paper(db="x.T * dq"), 2, ("db", "told"), "the row of the Jacobian"),
+    ("flat", flat(rows="np.kron(B.T, A)"), 2, ("dZ_dW_by_rows", "told"), "the one by columns"),
+    ("flat", flat(columns="np.kron(A, B.T)"), 2, ("dZ_dW_by_columns", "told"), "the one by rows"),
+    (
+        "flat",
+        flat(rows="np.einsum('nd,mk->nkmd', A, B).reshape(14, 15)"),
+        2,
+        ("dZ_dW_by_rows", "told"),
+        "W is read by columns here, and Z by rows",
+    ),
+    (
+        "flat",
+        flat(columns="np.kron(B, A.T)"),
+        2,
+        ("dZ_dW_by_columns", "transposed"),
+        "looks transposed",
+    ),
+    ("mended", mended(dW=MIXED), 1, ("dW", "told"), "orders are mixed"),
+    ("mended", mended(dz="da.T @ J", dW="np.outer(dz, x)"), 1, ("db", "transposed"), "looks transposed"),
+]
+
+
+def everywhere(body):
+    """The same body for every function of the homework."""
+    return {
+        cell: "\n".join(f"def {name}(*given):\n    {body}" for name in names)
+        for cell, names in FUNCTIONS.items()
+    }
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+    assert sum(full(SLUG).values()) == 18
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, everywhere("return None"))
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    assert {cause for cell in full(SLUG) for _, cause in marked.causes(cell)} == {"not-attempted"}
+
+
+@pytest.mark.parametrize("body", ["return 7", "return {'dx': 1}", "raise ValueError('no')", "return 1, 2, 3"])
+def test_an_odd_answer_earns_nothing_and_stops_nothing(mark, full, body):
+    assert mark(SLUG, everywhere(body)).points == dict.fromkeys(full(SLUG), 0.0)
+
+
+@pytest.mark.parametrize(("part", "answer", "points", "cause", "words"), WRONG)
+def test_one_mistake_costs_its_own_points_and_is_named(mark, part, answer, points, cause, words):
+    marked = mark(SLUG, answer)
+    assert marked.points[f"{part}-grade"] == points
+    assert marked.causes(f"{part}-grade") == [cause]
+    assert words in marked.text(f"{part}-grade")
+
+
+def test_the_colleagues_function_earns_nothing_and_both_mistakes_are_told(mark):
+    marked = mark(SLUG, mended(dz="J @ da", dW=MIXED))
+    assert marked.points["mended-grade"] == 0
+    assert marked.causes("mended-grade") == [("dW", "told"), ("db", "told")]
+    assert "the orders are mixed as well" in marked.text("mended-grade")
+
+
+def test_the_two_orders_exchanged_earn_nothing(mark):
+    marked = mark(SLUG, flat("np.kron(B.T, A)", "np.kron(A, B.T)"))
+    assert marked.points["flat-grade"] == 0
+
+
+def test_right_answers_written_otherwise_keep_full_marks(mark, full):
+    assert mark(SLUG, OTHERWISE).points == full(SLUG)
+
+
+@pytest.mark.parametrize("seed", [1, 20, 300])
+def test_another_seed_gives_the_same_marks(mark, full, seed):
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        marked = mark(SLUG, {**share(table="np.eye(len(x)) / R"), **mended(dW=MIXED)})
+    assert (marked.points["share-grade"], marked.points["mended-grade"]) == (3, 1)
+    assert marked.causes("mended-grade") == [("dW", "told")]
+
+
+def test_each_part_belongs_to_a_section_of_its_chapter():
+    for part in source.load(ROOT, SLUG).parts:
+        page, label = part.see.split("#")
+        text = "\n".join(cell.source for cell in notebooks.read(ROOT / "book" / f"{page}.ipynb").cells)
+        assert f"({label})=" in text
