@@ -79,7 +79,7 @@ class ClassSummary:
             self.failures.append((student, len(result.failures), words))
 
     def _add_part(self, student: str, part: PartResult) -> None:
-        title = clean(heading(part.title) or part.grade_id, 120)
+        title = clean(heading(part.title[:300]) or part.grade_id, 120)
         total = self.parts.setdefault(part.grade_id, _PartSum(title))
         total.max_points = max(total.max_points, part.max_points)
         total.shares += part.points / part.max_points if part.max_points else 1.0

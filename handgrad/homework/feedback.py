@@ -109,7 +109,7 @@ def _part(position: int, part: PartResult, failures: Iterable[CellFailure], book
     attempted = part.state == "stopped" or bool(found) or any(s in by for s in ("right", "wrong", "raised"))
     return _Part(
         anchor=f"part-{position}",
-        title=clean(heading(part.title) or part.grade_id, 200),
+        title=clean(heading(part.title[:300]) or part.grade_id, 200),
         points=part.points,
         max_points=part.max_points,
         state=part.state,
