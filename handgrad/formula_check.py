@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -16,20 +16,12 @@ from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.draws import generator
 from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
-from handgrad.expressions import short
-from handgrad.formula import (
-    OPERATIONS,
-    Assignment,
-    Expr,
-    Reduce,
-    evaluate_program,
-    infer_program,
-    parse,
-)
+from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse
 from handgrad.judge import Context, judge_array, sizes_text
 from handgrad.ledger import Ledger
 from handgrad.probe import call, copy_arguments
 from handgrad.question import Given, from_layer, from_text
+from handgrad.reductions import mended_reductions
 from handgrad.report import Finding, Report
 from handgrad.truth import slips
 
@@ -145,7 +137,7 @@ class _Question:
         try:
             got = expr.infer(self.types)
         except FormulaError as error:
-            said = (str(error), self.impostor(expr), self.needless_sum(expr, want))
+            said = (str(error), self.impostor(expr), self.mended_sum(expr, want))
             message = "\n  ".join(words for words in said if words)
             return Finding("formula", part, "shape", "wrong-shape", message)
         if got == want:
@@ -156,7 +148,7 @@ class _Question:
         details = [f"at {sizes_text(self.sizes)}"]
         sentence = f"it has the axes {letters(got)}, expected {letters(want)}"
         cause = "\n  ".join(w for w in (words, self.impostor(expr)) if w)
-        step = self.needless_sum(expr, want) or words_for(slug, part).step
+        step = self.mended_sum(expr, want) or words_for(slug, part).step
         told = self.told_by_shape(expr, got)
         if told:
             return self.context().finding(part, "mistake", "told", sentence, details, told)
@@ -179,17 +171,25 @@ class _Question:
         del named[f"d{self.wrt}"]
         return named
 
-    def needless_sum(self, expr: Expr, want: Tokens) -> str:
-        """The next step for a formula whose axes fit as soon as one of its sums is left out."""
-        for function, without in _less_one_reduction(expr):
-            try:
-                fits = without.infer(self.types) == want
-            except FormulaError:
-                continue
-            if fits:
-                fitting = f"without it, {short(without)} has the axes {letters(want)}"
-                return f"check: there should be no {function} here; {fitting}"
+    def mended_sum(self, expr: Expr, want: Tokens) -> str:
+        """The next step where a sum that keeps its axis, or is left out, makes the numbers right but for a factor."""
+        fitting = [(step, other) for step, other in mended_reductions(expr, want) if self.fits(other, want)]
+        if not fitting:
+            return ""
+        with numeric.quiet():
+            values, gradients = self.truth(np.random.default_rng(0))
+            arrays, truth = self.arrays(values, gradients), gradients[self.wrt]
+            for step, other in fitting:
+                if _proportional(np.asarray(other.evaluate(arrays, self.sizes, self.types)), truth):
+                    return f"check: {step}"
         return ""
+
+    def fits(self, expr: Expr, want: Tokens) -> bool:
+        """Whether a formula can be computed and has these axes."""
+        try:
+            return expr.infer(self.types) == want
+        except FormulaError:
+            return False
 
     def impostor(self, expr: Expr) -> str:
         """Words for a formula that fits only where two axes have the same size by chance."""
@@ -287,13 +287,13 @@ class _Question:
         return np.asarray(env[self.out])
 
 
-def _less_one_reduction(expr: Expr) -> Iterator[tuple[str, Expr]]:
-    """For each sum, mean, … of the formula: its name, and the formula with its operand in its place."""
-    if isinstance(expr, Reduce) and OPERATIONS[expr.function].kind == "reduction":
-        yield expr.function, expr.operand
-    for i, child in enumerate(expr.children):
-        for function, less in _less_one_reduction(child):
-            yield function, expr.rebuild((*expr.children[:i], less, *expr.children[i + 1 :]))
+def _proportional(value: Array, truth: Array) -> bool:
+    """Whether one is the other times a constant, neither being zero; of single numbers that says nothing."""
+    if truth.size < 2:
+        return bool(np.allclose(value, truth, rtol=1e-9, atol=0.0))
+    size, true_size = np.linalg.norm(value), np.linalg.norm(truth)
+    along = abs(float(np.sum(value * truth)))
+    return bool(0.0 < size * true_size < np.inf and along >= (1.0 - 1e-12) * size * true_size)
 
 
 def _question(given: Given, wrt: str, mistakes: Mapping[str, str]) -> _Question:

@@ -95,6 +95,69 @@ def test_a_sum_over_other_axes_is_not_to_be_left_out(formula: str) -> None:
     assert "there should be no" not in str(report)
 
 
+ALONE = {"forward": "E = exp(S)\nR = sum(E, axis=C, keepdims=True)\nP = E / R", "shapes": "S: N C"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        (
+            "P * (dP - sum(P * dP, axis=C))",
+            "axis must stay: keepdims=True, as in sum(P * dP, axis=C, keepdims=True)",
+        ),
+        (
+            "P * dP - P * (P * dP).sum(axis=1)",
+            "axis must stay: keepdims=True, as in sum(P * dP, axis=1, keepdims=True)",
+        ),
+        (
+            "E * dR + E * dP / sum(E, axis=C)",
+            "axis must stay: keepdims=True, as in sum(E, axis=C, keepdims=True)",
+        ),
+        (
+            "exp(S) / sum(exp(S), axis=C) * (dP - sum(P * dP, axis=C))",
+            "axes must stay: keepdims=True in each sum",
+        ),
+    ],
+)
+def test_an_axis_that_must_stay_is_asked_for_where_it_makes_the_numbers_right(
+    formula: str, words: str
+) -> None:
+    said = str(check_formula(formula, "S", **ALONE))
+    assert said.endswith(f"\n  check: the {words}")
+    assert "there should be no" not in said
+
+
+def test_an_axis_lost_at_the_end_is_asked_for_too() -> None:
+    said = str(check_formula("-sum(dP * E, axis=C) / sum(E, axis=C) ** 2", "R", **ALONE))
+    assert said.endswith("\n  check: the axes must stay: keepdims=True in each sum")
+    assert "expected (N, 1)" in said
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "question"),
+    [
+        ("P * (dP + sum(P * dP, axis=C))", "S", ALONE),  # another slip as well
+        ("P * (dP - sum(dP, axis=C))", "S", ALONE),
+        ("sum(X, axis=C) @ W", "X", SCORE),
+        ("X.T @ sum(S, axis=N)", "W", SCORE),
+        ("sum(W)", "W", SCORE),
+        ("sum(x * x)", "a", {"forward": "L = sum(a * x)", "shapes": "a: 1, x: D"}),
+    ],
+)
+def test_no_sum_is_blamed_where_the_numbers_would_still_be_wrong(
+    formula: str, wrt: str, question: dict[str, str]
+) -> None:
+    report = check_formula(formula, wrt, **question)
+    assert report.verdict == "incorrect"
+    for words in ("there should be no", "must stay: keepdims"):
+        assert words not in str(report)
+
+
+def test_a_sum_is_blamed_where_only_a_factor_is_wrong_besides() -> None:
+    said = str(check_formula("sum(x)", "x", forward="s = sum(x * x)", shapes="x: D"))
+    assert "there should be no sum here; without it, x has the axes (D,)" in said
+
+
 def test_a_shape_error_underlines_the_product_and_names_its_axes() -> None:
     assert str(check_formula("X @ dS", "W", **SCORE)).splitlines()[2:6] == [
         "formula, line 1, column 1: the shapes do not fit in X @ dS",
