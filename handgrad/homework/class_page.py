@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from handgrad.homework.results import PartResult, Result
 
 __all__ = ["ClassSummary", "page"]
 
-BINS = 10
+BINS = 10  # at most, in the histogram
 # Lines of a list that are shown; the results hold them all.
 MOST_ROWS = 300
 MOST_MISTAKES = 200
@@ -67,18 +68,19 @@ class ClassSummary:
             return
         self.settings[_settings(result)] += 1
         self.seeds[clean(result.seed, 80)] += 1
+        forwards: set[tuple[str, str]] = set()
         for part in result.parts:
-            self._add_part(student, part)
+            self._add_part(student, part, forwards)
         by_part = {part.grade_id: part.points for part in result.parts}
         self.rows.append(_Row(student, link, result.points, result.max_points, by_part))
         for hint in result.suspicions[:20]:
             self.suspicions.append((student, clean(hint.function, 80), clean(hint.words, 300)))
         if result.failures:
             first = result.failures[0]
-            words = f"cell {first.cell}: {clean(first.words, 200)}"
+            words = f"cell {first.cell}: {clean(first.words.split(chr(10), 1)[0], 200)}"
             self.failures.append((student, len(result.failures), words))
 
-    def _add_part(self, student: str, part: PartResult) -> None:
+    def _add_part(self, student: str, part: PartResult, forwards: set[tuple[str, str]]) -> None:
         title = clean(heading(part.title[:300]) or part.grade_id, 120)
         total = self.parts.setdefault(part.grade_id, _PartSum(title))
         total.max_points = max(total.max_points, part.max_points)
@@ -88,7 +90,14 @@ class ClassSummary:
         total.attempted += _attempted(part)
         if part.state == "stopped":
             self.stopped.append((student, title, clean(part.stopped, 200)))
-        self.mistakes.update({(part.grade_id, value, said) for value, said in _mistakes(part)})
+        found = set()
+        for role, value, said in _mistakes(part):
+            # Several parts judge the same forward: its mistake counts in the first that shows it.
+            if role != "forward" or (value, said) not in forwards:
+                found.add((part.grade_id, value, said))
+            if role == "forward":
+                forwards.add((value, said))
+        self.mistakes.update(found)
 
 
 def _attempted(part: PartResult) -> bool:
@@ -99,15 +108,16 @@ def _attempted(part: PartResult) -> bool:
     return part.state == "stopped" or part.points > 0 or any(v != "not attempted" for v in verdicts)
 
 
-def _mistakes(part: PartResult) -> Iterator[tuple[str, str]]:
-    """The (value, sentence) of each error of a part; what was only not attempted is no mistake."""
+def _mistakes(part: PartResult) -> Iterator[tuple[str, str, str]]:
+    """The (role, value, sentence) of each error of a part; what was only not attempted is no mistake."""
     for report in part.reports:
         subject, findings = text(report.get("subject"), 80), report.get("findings")
         for finding in list(findings if isinstance(findings, list | tuple) else ())[:40]:
             if not isinstance(finding, Mapping):
                 continue
             if finding.get("severity") == "error" and finding.get("cause") != "not-attempted":
-                yield clean(text(finding.get("param"), 60)), clean(mistake(finding, subject), 300)
+                value, said = clean(text(finding.get("param"), 60)), clean(mistake(finding, subject), 300)
+                yield text(finding.get("role"), 20), value, said
 
 
 def _settings(result: Result) -> str:
@@ -136,7 +146,7 @@ def page(summary: ClassSummary, homework_title: str) -> str:
         mean=mean(points) if points else 0.0,
         median=median(points) if points else 0.0,
         most=most,
-        bins=_bins([row.points / row.max_points if row.max_points else 1.0 for row in rows], most),
+        bins=_bins(points, most),
         parts=list(summary.parts.items()),
         hardest=[
             (p.title, p.shares / p.students, percent(p.shares, p.students), p.attempted, p.full)
@@ -200,18 +210,29 @@ def _some(names: Sequence[str], most: int = 40) -> str:
 
 @dataclass(frozen=True)
 class _Bin:
-    label: str
+    start: str
+    end: str
     count: int
     x: float
+    width: float
     height: float
 
 
-def _bins(shares: list[float], most: float) -> list[_Bin]:
-    """The histogram: ten equal bins over the share of the points; full marks belong to the last."""
-    counts = Counter(min(BINS - 1, max(0, int(share * BINS + 1e-9))) for share in shares)
-    highest = max(counts.values(), default=1)
-    edges = [number(most * i / BINS) for i in range(BINS + 1)]
+def _bins(points: Sequence[float], most: float) -> list[_Bin]:
+    """The histogram: equal bins of 0.5, 1, 2, 5, 10, … points; full marks belong to the last."""
+    steps = (base * 10**power for power in range(6) for base in (0.5, 1, 2))
+    step = next((step for step in steps if most <= BINS * step), most / BINS)
+    bins = max(1, math.ceil(most / step - 1e-9))
+    counts = Counter(min(bins - 1, max(0, int(value / step + 1e-9))) for value in points)
+    highest, width = max(counts.values(), default=1), 357 / bins
     return [
-        _Bin(f"{edges[i]} to {edges[i + 1]}", counts[i], 36 * i, 120 * counts[i] / highest)
-        for i in range(BINS)
+        _Bin(
+            number(step * i),
+            number(min(most, step * (i + 1))),
+            counts[i],
+            round(width * i, 2),
+            round(width - 3, 2),
+            round(120 * counts[i] / highest, 2),
+        )
+        for i in range(bins)
     ]

@@ -164,6 +164,8 @@ def _opening(parts: list[_Part]) -> str:
     first = (begun or left)[0]
     good = {0: "", 1: "One part is completely right. "}.get(right, f"{right} parts are completely right. ")
     good = good or ("Some of it is right. " if begun else "")
+    if all(part.verdict == "not attempted" for part in parts):
+        return f"Nothing is attempted yet. A good place to start: {first.title}."
     return f"{good}A good place to go on: {first.title}."
 
 
@@ -192,11 +194,12 @@ def _failed(failure: CellFailure) -> _Failed:
 
 
 def _section(see: str) -> str:
-    """The section of the book in words: chapter page 05_affine, section “the backward”."""
+    """The section of the book in words: "05_affine#sec-the-sum" is chapter page 05_affine, section “the sum”."""
     found = _SEE.fullmatch(see)
     if not found:
         return ""
-    section = f", section “{found[2].replace('-', ' ')}”" if found[2] else ""
+    label = (found[2] or "").removeprefix("sec-").replace("-", " ")
+    section = f", section “{label}”" if label else ""
     return f"chapter page {found[1]}{section}"
 
 

@@ -150,8 +150,24 @@ def test_a_warning_says_that_it_costs_nothing():
 
     report = check("affine", forward=layers.get("affine").forward, backward=backward)
     text = read(one(report, points=2)).text
-    assert "Take care affine.backward: dout was changed in place" in text
-    assert "This costs no points." in text
+    assert "Take care: affine.backward: dout was changed in place" in text
+    assert "This costs no points here." in text
+
+
+def test_what_is_wrong_elsewhere_costs_nothing_in_a_part_with_full_points():
+    forward = next(m.wrong for m in layers.get("affine").mistakes if m.name == "missing-bias")
+    report = check("affine", forward=forward, backward=layers.get("affine").backward)
+    text = read(one(report, points=2)).text
+    assert "Take care: affine.forward: out is wrong" in text
+    assert "This costs no points here." in text
+    assert "✗" not in text
+
+
+def test_nothing_attempted_is_told_where_to_start():
+    report = check("affine", forward=lambda x, w, b: None)
+    text = read(one(report, see="05_affine#sec-affine-batch")).text
+    assert "Nothing is attempted yet. A good place to start: Part 1. Only." in text
+    assert "Start with: chapter page 05_affine, section “affine batch”." in text
 
 
 def test_several_questions_in_a_part_say_which_one_a_finding_is_about():

@@ -107,7 +107,7 @@ _SHORT = {
     "overflow": "exp overflows where inputs are near 1000",
 }
 _KINDS = {
-    "call": "the answer could not be read",
+    "call": "the function returned something else than was asked for",
     "names": "the formula uses a name that is not given",
     "shape": "{what} has another shape, and no known cause fits it",
 }
