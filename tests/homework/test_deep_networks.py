@@ -1,0 +1,233 @@
+"""The homework on deep networks: what wrong answers earn, and what they are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handgrad.draws import seeded
+from handgrad.homework import notebooks, source
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "deep_networks"
+
+
+def shapes(dS1="N H", dW2="H C", db1="H", memory="a"):
+    return f"""def shape_of_dS1():
+    return {dS1!r}
+def shape_of_dW2():
+    return {dW2!r}
+def shape_of_db1():
+    return {db1!r}
+def choice_of_memory():
+    return {memory!r}"""
+
+
+def paper(dA="dZ * G", dB="dZ * A * G * (1 - G)", dX="dA @ U.T + dB @ V.T"):
+    return (
+        f"def formula_for_dA():\n    return {dA!r}\ndef formula_for_dB():\n    return {dB!r}\n"
+        f"def formula_for_dX():\n    return {dX!r}"
+    )
+
+
+def tied(slope="1 - Z[l] ** 2", turns="range(len(Z) - 1, 0, -1)", end="dZ, dW, db"):
+    return f"""def tied_backward(dZ, Z, W):
+    L, dW, db = len(Z) - 1, np.zeros_like(W), np.zeros(len(W))
+    for l in {turns}:
+        dS = dZ * ({slope})
+        dW = dW + Z[l - 1].T @ dS
+        db = db + dS.sum(axis=0)
+        dZ = dS @ W.T
+    return {end}"""
+
+
+def mended(slope="1 - Z1**2", db2="dS2.sum(axis=0)"):
+    return f"""def mended_backward(dZ2, X, Z1, Z2, W2):
+    dS2 = dZ2 * Z2 * (1 - Z2)
+    dS1 = (dS2 @ W2.T) * ({slope})
+    return X.T @ dS1, dS1.sum(axis=0), Z1.T @ dS2, {db2}"""
+
+
+def sines(slope="np.cos(S[l - 1])", dW="dS @ Z[l].T + decay * W[l]", N="len(y)", axis=0):
+    return f"""def sine_gradients(X, y, W, decay):
+    Z, S = [X], []
+    for w in W:
+        S.append(w @ Z[-1])
+        Z.append(np.sin(S[-1]))
+    E = np.exp(S[-1])
+    dS = E / E.sum(axis={axis}, keepdims=True)
+    dS[y, np.arange(len(y))] -= 1
+    dS, dW = dS / {N}, []
+    for l in range(len(W) - 1, -1, -1):
+        dW.insert(0, {dW})
+        dZ = W[l].T @ dS
+        if l:
+            dS = dZ * {slope}
+    return [dZ, *dW]"""
+
+
+OTHERWISE = {
+    "shapes": shapes("(N, H)", ("H", "C"), "(H,)", "A."),
+    "paper": paper("G * dZ", "dG * (G - G * G)", "(dZ * G) @ U.T + dB @ V.T"),
+    "tied-backward": """def tied_backward(dZ, Z, W):
+    if len(Z) == 1:
+        return dZ, 0 * W, 0 * W[0]
+    dS = np.einsum("nd,nd->nd", dZ, 1 - Z[-1] * Z[-1])
+    dX, dW, db = tied_backward(np.einsum("nj,ij->ni", dS, W), Z[:-1], W)
+    return dX, dW + np.einsum("ni,nj->ij", Z[-2], dS), db + np.ones(len(dS)) @ dS""",
+    "mended": mended("(1 - Z1) * (1 + Z1)", "np.einsum('nc->c', dS2)"),
+    "sine-gradients": """def sine_gradients(X, y, W, decay):
+    N = X.shape[1]
+    def down(z, layers):
+        s = layers[0] @ z
+        if len(layers) == 1:
+            P = np.exp(s) / np.exp(s).sum(axis=0)
+            ds, rest = (P - (np.arange(len(s))[:, None] == y)) / N, ()
+        else:
+            dz, *rest = down(np.sin(s), layers[1:])
+            ds = dz * np.cos(s)
+        return (layers[0].T @ ds, np.einsum("mn,dn->md", ds, z) + decay * layers[0], *rest)
+    return down(X, W)""",
+}
+FUNCTIONS = {
+    "shapes": ("shape_of_dS1", "shape_of_dW2", "shape_of_db1", "choice_of_memory"),
+    "paper": ("formula_for_dA", "formula_for_dB", "formula_for_dX"),
+    "tied-backward": ("tied_backward",),
+    "mended": ("mended_backward",),
+    "sine-gradients": ("sine_gradients",),
+}
+GRADED = {
+    "shapes": "shapes-grade",
+    "paper": "paper-grade",
+    "tied-backward": "tied-grade",
+    "mended": "mended-grade",
+    "sine-gradients": "sine-grade",
+}
+WRONG = [
+    ("shapes", shapes(dS1="H N"), 3, ("dS1", "transposed"), "in another order"),
+    ("shapes", shapes(db1="N H"), 3, ("db1", "wrong-shape"), "the shape of its variable"),
+    ("shapes", shapes(memory="c"), 3, ("memory", "chose:c"), "does N stand in it"),
+    ("paper", paper(dA="dZ * B"), 3, ("dA", "told"), "by G, not by B"),
+    ("paper", paper(dB="dZ * A"), 3, ("dB", "told"), "goes through the sigmoid first"),
+    ("paper", paper(dB="dZ * A * B * (1 - B)"), 3, ("dB", "told"), "takes its output G"),
+    ("paper", paper(dX="dA @ U.T"), 2, ("dX", "told"), "the path through B is missing"),
+    ("paper", paper(dX="dA @ V.T + dB @ U.T"), 2, ("dX", "told"), "they are exchanged"),
+    ("paper", paper(dX="U @ dA"), 2, ("dX", "wrong-shape"), "the shapes do not fit"),
+    ("tied-backward", tied(end="dZ, dW / L, db"), 2, ("dW", "told"), "their gradients are added"),
+    ("tied-backward", tied(end="dZ, dW.T, db"), 2, ("dW", "transposed"), "transposed"),
+    ("tied-backward", tied(end="dZ @ W, dW, db"), 3, ("dX", None), "no known cause"),
+    ("mended", mended(db2="dZ2.sum(axis=0)"), 2, ("db2", "told"), "a bias stands inside it"),
+    ("mended", mended(db2="dS2"), 2, ("db2", "wrong-shape"), "expected shape (C,) = (2,)"),
+]
+WRONG_IN_SEVERAL = [
+    (
+        "tied-backward",
+        tied(turns="[L]", end="dZ, dW, db"),
+        0,
+        ["dX", "dW", "db"],
+        "that is the last use alone",
+    ),
+    ("tied-backward", tied(slope="1"), 0, ["dX", "dW", "db"], "the slope of tanh is missing"),
+    (
+        "tied-backward",
+        tied(slope="1 - np.tanh(Z[l]) ** 2"),
+        0,
+        ["dX", "dW", "db"],
+        "taken at the output",
+    ),
+    ("tied-backward", tied(slope="1 - Z[l - 1] ** 2"), 0, ["dX", "dW", "db"], "not of the one below"),
+    ("mended", mended(slope="Z1 * (1 - Z1)"), 1, ["dW1", "db1"], "the slope of the sigmoid"),
+    ("mended", mended("Z1 * (1 - Z1)", "dZ2.sum(axis=0)"), 0, ["dW1", "db1", "db2"], "went past the sigmoid"),
+    (
+        "sine-gradients",
+        sines(slope="np.cos(Z[l])"),
+        1,
+        ["dX", "dW1", "dW2"],
+        "cos(S) is meant, not cos(Z)",
+    ),
+    (
+        "sine-gradients",
+        sines(slope="np.sqrt(1 - Z[l] ** 2)"),
+        1,
+        ["dX", "dW1", "dW2"],
+        "loses the sign of the slope",
+    ),
+    (
+        "sine-gradients",
+        sines(dW="dS @ Z[l].T"),
+        1,
+        ["dW1", "dW2", "dW3"],
+        "the price of large weights is missing",
+    ),
+    (
+        "sine-gradients",
+        sines(dW="dS @ Z[l].T + 2 * decay * W[l]"),
+        1,
+        ["dW1", "dW2", "dW3"],
+        "the half of the price",
+    ),
+    ("sine-gradients", sines(N="1"), 0, ["dX", "dW1", "dW2", "dW3"], "the 1/N of the mean is missing"),
+    ("sine-gradients", sines(axis=1), 0, ["dX", "dW1", "dW2", "dW3"], "no known cause"),
+]
+
+
+def everywhere(body):
+    """The same body for every function of the homework."""
+    return {
+        cell: "\n".join(f"def {name}(*given):\n    {body}" for name in names)
+        for cell, names in FUNCTIONS.items()
+    }
+
+
+def test_the_authors_answers_earn_everything(mark, full):
+    assert mark(SLUG).points == full(SLUG)
+    assert sum(full(SLUG).values()) == 19
+
+
+def test_nothing_attempted_earns_nothing(mark, full):
+    marked = mark(SLUG, everywhere("return None"))
+    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
+    assert {cause for cell in full(SLUG) for _, cause in marked.causes(cell)} == {"not-attempted"}
+
+
+@pytest.mark.parametrize("body", ["return 7", "return {'dx': 1}", "raise ValueError('no')", "return 1, 2, 3"])
+def test_an_odd_answer_earns_nothing_and_stops_nothing(mark, full, body):
+    assert mark(SLUG, everywhere(body)).points == dict.fromkeys(full(SLUG), 0.0)
+
+
+@pytest.mark.parametrize(("cell", "answer", "points", "cause", "words"), WRONG)
+def test_one_mistake_costs_its_own_points_and_is_named(mark, cell, answer, points, cause, words):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[GRADED[cell]] == points
+    assert marked.causes(GRADED[cell]) == [cause]
+    assert words in marked.text(GRADED[cell])
+
+
+@pytest.mark.parametrize(("cell", "answer", "points", "wrong", "words"), WRONG_IN_SEVERAL)
+def test_a_mistake_that_spreads_costs_what_it_spoils_and_is_named(mark, cell, answer, points, wrong, words):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[GRADED[cell]] == points
+    assert [param for param, _ in marked.causes(GRADED[cell])] == wrong
+    assert words in marked.text(GRADED[cell])
+
+
+def test_right_answers_written_otherwise_keep_full_marks(mark, full):
+    assert mark(SLUG, OTHERWISE).points == full(SLUG)
+
+
+@pytest.mark.parametrize("seed", [1, 20, 300])
+def test_another_seed_gives_the_same_marks(mark, full, seed):
+    wrong = {"tied-backward": tied(slope="1"), "sine-gradients": sines(slope="np.sqrt(1 - Z[l] ** 2)")}
+    with seeded(seed):
+        assert mark(SLUG).points == full(SLUG)
+        marked = mark(SLUG, wrong)
+    assert (marked.points["tied-grade"], marked.points["sine-grade"]) == (0, 1)
+    assert "loses the sign of the slope" in marked.text("sine-grade")
+
+
+def test_each_part_belongs_to_a_section_of_its_chapter():
+    for part in source.load(ROOT, SLUG).parts:
+        page, label = part.see.split("#")
+        text = "\n".join(cell.source for cell in notebooks.read(ROOT / "book" / f"{page}.ipynb").cells)
+        assert f"({label})=" in text
