@@ -103,18 +103,36 @@ def check_case(
 
 
 def _stress(ledger: Ledger, layer: Layer, given: Mapping[str, Function], context: Context) -> None:
-    """A case at the edge of floating point: a right answer that fails here gets a warning."""
-    role, part = ("loss", "loss") if layer.is_loss else ("forward", "out")
-    reference = layer.loss or layer.forward
-    if role not in given or not ledger.right(part) or reference is None:
+    """A case at the edge of floating point: a right answer that fails here gets a warning.
+
+    Judged are a loss with its gradients, or else the forward's out.
+    """
+    role, reference = ("loss", layer.loss) if layer.is_loss else ("forward", layer.forward)
+    names = ("loss", *layer.grad_names) if layer.is_loss else ("out",)
+    if role not in given or reference is None:
         return
-    expected = reference(*context.arguments())[0]
-    pair = items(call(given[role], *context.arguments()).value)
-    value = pair[0] if pair else None
-    cause = read_array(value, np.shape(expected))[0] if np.ndim(expected) else read_scalar(value)[1]
-    if cause or not np.allclose(np.asarray(value, dtype=np.float64), expected, rtol=1e-6):
+    expected = _by_part(reference(*context.arguments()), names)
+    found = _by_part(call(given[role], *context.arguments()).value, names)
+    bad = [part for part in names if ledger.right(part) and not _equal(found.get(part), expected[part])]
+    if bad:
         context = Context(layer.slug, role, context.sizes, case=context.case)
-        ledger.warn(context, "overflow", f"{part} is not right at the edge: {context.case}")
+        which = f"{' and '.join(bad)} {'is' if len(bad) == 1 else 'are'}"
+        ledger.warn(context, "overflow", f"{which} not right at the edge: {context.case}", bad[0])
+
+
+def _by_part(returned: object, names: tuple[str, ...]) -> dict[str, Any]:
+    """Of a pair its first value, and the gradients, as far as they are asked for, by name; nothing of anything else."""
+    pair = items(returned)
+    if pair is None or len(pair) != 2:
+        return {}
+    gradients = [pair[1]] if len(names) == 2 else items(pair[1]) or []
+    return dict(zip(names, (pair[0], *gradients), strict=False))
+
+
+def _equal(value: object, expected: Any) -> bool:
+    """Whether a value is what the reference returns here, to six digits."""
+    cause = read_array(value, np.shape(expected))[0] if np.ndim(expected) else read_scalar(value)[1]
+    return not cause and np.allclose(np.asarray(value, dtype=np.float64), expected, rtol=1e-6)
 
 
 def _misuse(subject: str, message: str) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -413,6 +414,44 @@ def test_an_overflow_at_large_logits_is_a_warning() -> None:
     report = check("softmax", loss=loss)
     assert (report.ok, causes(report)) == (True, ["overflow"])
     assert "subtract each row's maximum before exp" in str(report)
+
+
+def stable_loss(x: Any, y: Any) -> float:
+    z = x - x.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(x)), y]))
+
+
+@pytest.mark.parametrize("least", [0.0, 1e-300])
+def test_a_gradient_that_overflows_at_large_logits_is_a_warning_though_the_loss_is_right(
+    least: float,
+) -> None:
+    def loss(x: Any, y: Any) -> Any:
+        dx = np.exp(np.minimum(x, 700.0) if least else x)  # clipping keeps it finite, and wrong
+        dx /= dx.sum(axis=1, keepdims=True) + least
+        dx[np.arange(len(x)), y] -= 1
+        return stable_loss(x, y), dx / len(x)
+
+    report = check("softmax", loss=loss)
+    assert (report.ok, causes(report)) == (True, ["overflow"])
+    assert report.findings[0].param == "dx"
+    assert "dx is not right at the edge: scores near 1000" in str(report)
+    assert "subtract each row's maximum before exp" in str(report)
+
+
+def test_a_loss_and_a_gradient_that_overflow_are_one_warning() -> None:
+    def loss(x: Any, y: Any) -> Any:
+        e = [[math.exp(s) for s in row] for row in x]
+        P = np.array([[v / sum(row) for v in row] for row in e])
+        return -np.log(P[np.arange(len(x)), y]).mean(), (P - np.eye(x.shape[1])[y]) / len(x)
+
+    report = check("softmax", loss=loss)
+    assert (report.ok, causes(report)) == (True, ["overflow"])
+    assert "loss and dx are not right at the edge: scores near 1000" in str(report)
+
+
+def test_an_overflow_of_a_gradient_that_is_wrong_anyway_is_not_spoken_of() -> None:
+    report = check("softmax", loss=lambda x, y: (stable_loss(x, y), np.exp(x) * 0.0 + 1.0))
+    assert "at the edge" not in str(report)
 
 
 def test_a_numpy_warning_in_student_code_is_kept_off_stderr(capfd: pytest.CaptureFixture[str]) -> None:
