@@ -388,7 +388,7 @@ def test_a_wrong_backward_of_the_classifier_is_explained(chapter: dict[str, Any]
         ("P * (sum(P * dP, axis=C, keepdims=True) - dP)", "wrong sign"),
         ("sum(P * dP, axis=C)", "looks summed over C, which must stay"),
         ("P * dQ", "dQ cannot be used here"),
-        ("P * (dP - sum(P * dP, axis=C))", "the sum has lost its axis"),
+        ("P * (dP - sum(P * dP, axis=C))", "the axis must stay: keepdims=True"),
         ("dP - sum(P * dP, axis=C, keepdims=True)", "all of it has to be multiplied by P"),
         ("E * (dP - sum(P * dP, axis=C, keepdims=True))", "E is not yet divided by the row sum"),
     ],
