@@ -1,4 +1,4 @@
-"""The sigmoid neuron of source 001, its values above the edges and its gradients below them (001.2 to 001.6)."""
+"""The sigmoid neuron of source 001, its values above the arrows and its gradients below them (001.2 to 001.6)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ _OPERATIONS = ("w0·x0", "w1·x1", "w0·x0 + w1·x1", "s", "−s", "exp(−s)", 
 
 
 class SigmoidNeuron(Figure):
-    """f = 1 / (1 + exp(−(w0 x0 + w1 x1 + w2))), one node an operation; w0, x0, w1, x1, w2 from −4 to 4.
+    """f = 1 / (1 + exp(−(w0 x0 + w1 x1 + w2))), one block an operation; w0, x0, w1, x1, w2 from −4 to 4.
 
     It starts at source 001.3's numbers. All values are scalars; the upstream gradient is 1.
     """
 
-    label: ClassVar[str] = "A sigmoid neuron, node by node"
+    label: ClassVar[str] = "A sigmoid neuron, block by block"
     lead: ClassVar[str] = (
-        "Values stand above the edges, gradients of f below; a bar shows a gradient's size. Before you move x0: "
-        "of whose gradient is it a factor? Then make every input's gradient vanish with no 0 among the inputs."
+        "Values stand above the arrows, gradients of f below; a bar shows a gradient's size. Before you move x0: "
+        "of whose gradient is it a factor? Then make every input's gradient smaller than 0.01 in size, "
+        "with no 0 among the inputs."
     )
     w0 = traitlets.Float(2.0, min=-4, max=4).tag(sync=True)
     x0 = traitlets.Float(-1.0, min=-4, max=4).tag(sync=True)
@@ -38,7 +39,7 @@ class SigmoidNeuron(Figure):
         return g
 
     def words(self) -> list[str]:
-        """A line for each node: its value and its gradient."""
+        """A line for each block: its value and its gradient."""
         g = self.graph()
         names = ("w0", "x0", "w1", "x1", "w2", *_OPERATIONS)
         return [f"{n}: value {short(g[n].value)}, gradient {short(g[n].gradient)}" for n in names]

@@ -23,6 +23,19 @@ def test_it_starts_at_the_source_s_numbers() -> None:
     assert words[-1] == "f: value 0.73, gradient 1.00"
 
 
+def test_it_asks_for_small_gradients_in_the_words_of_the_chapter() -> None:
+    asked = f"{SigmoidNeuron.label}. {SigmoidNeuron.lead}"
+    assert "block by block" in asked
+    assert "Values stand above the arrows" in asked
+    assert asked.endswith("every input's gradient smaller than 0.01 in size, with no 0 among the inputs.")
+    assert not {"node", "edge", "edges", "vanish"} & set(asked.replace(",", " ").split())
+
+
+def test_what_it_asks_for_can_be_done() -> None:
+    g = SigmoidNeuron(w0=2.0, x0=2.0, w1=2.0, x1=2.0, w2=1.0).graph()
+    assert all(abs(g[name].gradient) < 0.01 for name in ("w0", "x0", "w1", "x1", "w2"))
+
+
 @pytest.mark.parametrize(
     "state", [(2.0, -1.0, -3.0, -2.0, -3.0), (0.7, 1.3, -0.4, 2.1, 0.3), (4, -4, 4, -4, -4)]
 )
