@@ -171,3 +171,12 @@ def test_other_random_numbers_change_no_mark(mark, full, seed):
     assert "straight from Y; X is used in r as well" in marked.text("unit-grade")
     assert "one use overwrites another" in marked.text("rows-grade")
     assert "that is the short cut alone" in marked.text("mended-grade")
+
+
+def test_each_function_of_a_part_is_judged_under_its_own_name(mark):
+    marked = mark(SLUG, {"unit": unit(length="dr * X", whole="dY / r"), "rows": rows(pick="dX[index] = dY")})
+    assert "length_backward: dX is wrong" in marked.text("unit-grade")
+    assert "unit_backward: dX is wrong" in marked.text("unit-grade")
+    assert "divide_backward: correct" in marked.text("unit-grade")
+    assert "pick_backward: dX is wrong" in marked.text("rows-grade")
+    assert "check_gradient" not in marked.text("unit-grade") + marked.text("rows-grade")

@@ -170,3 +170,9 @@ def test_other_random_numbers_change_no_mark(mark, full, seed):
     assert (wrong.points["clipped-grade"], wrong.points["mended-grade"]) == (0, 2)
     assert "the ceiling is missing" in wrong.text("clipped-grade")
     assert "nothing passes where x < -t" in wrong.text("mended-grade")
+
+
+def test_rows_and_pictures_are_judged_under_their_own_names(mark):
+    marked = mark(SLUG, {"clipped": clipped("(dout * (out > 0) * (out < 6)).reshape(len(out), -1)")})
+    assert "clipped_backward, rows: correct" in marked.text("clipped-grade")
+    assert "clipped_backward, pictures: dx has shape (2, 15)" in marked.text("clipped-grade")
