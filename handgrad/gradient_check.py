@@ -30,6 +30,14 @@ Array = NDArray[Any]
 CENTRAL_TOLERANCE = 1e-5
 
 
+class _MisuseError(HandgradError):
+    """What is wrong with the call, for `check_gradient` to say under its subject."""
+
+    def __init__(self, what: str, step: str = "") -> None:
+        super().__init__(what)
+        self.what, self.step = what, step
+
+
 def check_gradient(
     f: Callable[..., Any],
     inputs: Mapping[str, Array] | Sequence[Array] | Array,
@@ -38,6 +46,7 @@ def check_gradient(
     dout: Array | None = None,
     shapes: str = "",
     mistakes: Mapping[str, Mapping[str, Array]] | None = None,
+    subject: str = "check_gradient",
     seed: int = 0,
 ) -> Report:
     """Compare claimed gradients of <dout, f(*inputs)> with numerical ones, and say what is wrong.
@@ -46,7 +55,8 @@ def check_gradient(
     `inputs` are float arrays by name (in f's order), in a sequence, or one alone; `grads` the same, without d in
     their names, each of its input's shape, or a function of no arguments that returns them: whatever that raises
     is a finding, and None is "not attempted". `shapes`, "x: N D, w: D M", names the axes for the diagnosis;
-    `mistakes`, {"a sentence": {"w": its wrong gradient}}, are recognised and told in those words.
+    `mistakes`, {"a sentence": {"w": its wrong gradient}}, are recognised and told in those words. `subject` is
+    what the report and its messages call the function under judgement, such as "twin.backward".
     Complex steps where f allows them, else central differences; a true gradient of zero is warned of, for it
     proves nothing. Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error".
     """
@@ -55,28 +65,34 @@ def check_gradient(
         got = call(grads) if callable(grads) else Outcome(grads)
         missing = items(got.value)
         if got.raised or got.value is None or (missing and all(value is None for value in missing)):
-            return _without_gradients(given, got)
+            return _without_gradients(subject, given, got)
         grads = got.value
         claims = _claims(grads, given)
         tokens, sizes = _axes(shapes, given)
         upstream = _upstream(f, given, dout)
+    except _MisuseError as error:
+        return _misuse(subject, layout(subject, error.what, step=error.step))
     except HandgradError as error:
-        return Report("check_gradient", {}, (Finding("call", "", "call", None, str(error)),))
-    ledger = Ledger("check_gradient", tuple(f"d{name}" for name in claims))
-    context = Context("check_gradient", "gradient", sizes, dout=upstream, inputs=given, told=mistakes or {})
+        return _misuse(subject, str(error))
+    asked, names = (tuple(f"d{name}" for name in of) for of in (claims, given))
+    ledger = Ledger(subject, asked, names)
+    context = Context(subject, "gradient", sizes, dout=upstream, inputs=given, told=mistakes or {})
     if upstream.ndim:
         context = replace(context, slips=lambda name: slips(_along(f, given, name), given[name], upstream))
     got = call(_judge, context, ledger, f, claims, tokens, generator(seed))
     if got.raised:  # by f, near the inputs: at them it has been evaluated
-        message = layout("check_gradient", "f cannot be evaluated near these inputs", [got.raised])
-        return Report("check_gradient", {}, (Finding("call", "", "call", None, message),))
+        return _misuse(subject, layout(subject, "f cannot be evaluated near these inputs", [got.raised]))
     return ledger.report("right along two random directions in each argument")
 
 
-def _without_gradients(given: Mapping[str, Array], got: Outcome) -> Report:
+def _misuse(subject: str, message: str) -> Report:
+    return Report(subject, {}, (Finding("call", "", "call", None, message),))
+
+
+def _without_gradients(subject: str, given: Mapping[str, Array], got: Outcome) -> Report:
     """The report where the function that should return the gradients raised, or returned None."""
     names = tuple(f"d{name}" for name in given)
-    ledger, context = Ledger("check_gradient", names), Context("check_gradient", "gradient", {})
+    ledger, context = Ledger(subject, names), Context(subject, "gradient", {})
     if got.raised:
         finding = context.finding("", "raised", "raised", "your function raised an exception", [got.raised])
         ledger.add(finding, names, "raised")
@@ -174,10 +190,6 @@ def _first(returned: object) -> Array:
     return np.asarray(pair[0] if pair else returned)
 
 
-def _fail(what: str, step: str = "") -> HandgradError:
-    return HandgradError(layout("check_gradient", what, step=step))
-
-
 def _by_name(inputs: object) -> dict[str, Array]:
     values = items(inputs)
     if type(inputs) is dict:
@@ -193,12 +205,12 @@ def _by_name(inputs: object) -> dict[str, Array]:
     for name, value in named.items():
         if type(name) is not str or type(value) is not np.ndarray or value.dtype.kind != "f":
             got = f"an array of {value.dtype}" if type(value) is np.ndarray else f"a {type_name(value)}"
-            raise _fail(
+            raise _MisuseError(
                 f"input {name!r} is {got}, expected an array of floats",
                 "check: close over labels and settings",
             )
     if not named:
-        raise _fail("no inputs given", "check: check_gradient(f, {'x': x}, {'x': dx})")
+        raise _MisuseError("no inputs given", "check: check_gradient(f, {'x': x}, {'x': dx})")
     return {name: value.astype(np.float64) for name, value in named.items()}
 
 
@@ -207,12 +219,14 @@ def _claims(grads: object, given: Mapping[str, Array]) -> dict[str, Any]:
     if type(grads) is dict:
         strays = [name for name in grads if name not in given]
         if strays:
-            raise _fail(f"a gradient for {strays[0]!r}, which is no input", f"inputs: {', '.join(given)}")
+            raise _MisuseError(
+                f"a gradient for {strays[0]!r}, which is no input", f"inputs: {', '.join(given)}"
+            )
         return {name: grads[name] for name in given if name in grads}
     if values is None:
         values = [grads]
     if len(values) != len(given):
-        raise _fail(
+        raise _MisuseError(
             f"{len(values)} gradients for {len(given)} inputs", "check: give one for each, or a dict by name"
         )
     return dict(zip(given, values, strict=True))
@@ -228,21 +242,21 @@ def _axes(shapes: str, given: Mapping[str, Array]) -> tuple[dict[str, Tokens], d
 
 def _upstream(f: object, given: Mapping[str, Array], dout: object) -> Array:
     if not callable(f):
-        raise _fail(f"f is a {type_name(f)}, expected a function")
+        raise _MisuseError(f"f is a {type_name(f)}, expected a function")
     got = call(lambda: _first(f(*copy_arguments(given).values())))
     if got.raised or got.value is None:
-        raise _fail(f"f cannot be evaluated at these inputs: {got.raised or 'it is not implemented'}")
+        raise _MisuseError(f"f cannot be evaluated at these inputs: {got.raised or 'it is not implemented'}")
     out = got.value
     if out.dtype.kind not in "fiu":
-        raise _fail(f"f returns an array of {str(out.dtype)[:40]}, expected real numbers")
+        raise _MisuseError(f"f returns an array of {str(out.dtype)[:40]}, expected real numbers")
     if dout is None:
         if out.size != 1:
-            raise _fail(
+            raise _MisuseError(
                 f"f returns an array of shape {out.shape} and no dout is given",
                 "check: dout= of that shape, random",
             )
         return np.ones(out.shape)
     if type(dout) is not np.ndarray or dout.shape != out.shape or dout.dtype.kind != "f":
         got_shape = dout.shape if type(dout) is np.ndarray else type_name(dout)
-        raise _fail(f"dout is {got_shape}, expected a float array of f's shape {out.shape}")
+        raise _MisuseError(f"dout is {got_shape}, expected a float array of f's shape {out.shape}")
     return dout

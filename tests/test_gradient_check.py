@@ -49,7 +49,8 @@ def test_of_a_pair_the_first_counts() -> None:
 
 
 def test_some_gradients_may_be_left_out() -> None:
-    assert check_gradient(f, {"x": X, "w": W}, {"w": DW}, dout=DOUT).parts == {"dw": "right"}
+    report = check_gradient(f, {"x": X, "w": W}, {"w": DW}, dout=DOUT)
+    assert (report.ok, report.parts) == (True, {"dx": "not checked", "dw": "right"})
 
 
 @pytest.mark.parametrize(
@@ -218,3 +219,44 @@ def test_a_mistake_that_the_caller_knows_is_told_in_its_words() -> None:
     report = check_gradient(f, {"x": X, "w": W}, (DX, 3.0 * DW + 1.0), dout=DOUT, mistakes=known)
     assert (report.parts["dw"], "  you used w where x belongs" in str(report)) == ("wrong", True)
     assert check_gradient(f, {"x": X, "w": W}, (DX, DW), dout=DOUT, mistakes={"no": {"w": DW}}).ok
+
+
+def test_a_gradient_that_a_dict_leaves_out_is_not_checked_and_earns_nothing() -> None:
+    report = check_gradient(f, {"x": X, "w": W}, lambda: {"x": DX}, dout=DOUT)
+    assert report.parts == {"dx": "right", "dw": "not checked"}
+    assert report.points({"dx": 1, "dw": 2}) == 1.0
+    assert "dw" not in str(report)
+
+
+CALLED = {"dout": DOUT, "subject": "twin.backward"}
+
+
+@pytest.mark.parametrize(
+    ("f", "grads", "more", "says"),
+    [
+        (f, (DX, DW), CALLED, "twin.backward: correct"),
+        (f, (DX, -DW), CALLED, "\ntwin.backward: dw is wrong in 15 of 15 entries"),
+        (f, (DX, DW.T), CALLED, "\ntwin.backward: dw has shape (3, 5)"),
+        (f, (DW, DX), CALLED, "\ntwin.backward: returned"),
+        (f, lambda: X @ X, CALLED, "\ntwin.backward: your function raised an exception"),
+        (f, lambda: None, CALLED, "\ntwin.backward: not attempted yet"),
+        (f, (DX,), CALLED, "\ntwin.backward: 1 gradients for 2 inputs"),
+        (3, (DX, DW), CALLED, "\ntwin.backward: f is a int"),
+        (f, (DX, DW), {"dout": W, "subject": "twin.backward"}, "\ntwin.backward: dout is (5, 3)"),
+    ],
+)
+def test_every_message_says_the_name_that_the_caller_gives(f: Any, grads: Any, more: Any, says: str) -> None:
+    report = check_gradient(f, {"x": X, "w": W}, grads, **more)
+    assert says in str(report)
+    assert report.subject == "twin.backward"
+    assert "check_gradient: " not in str(report)
+
+
+def test_a_function_that_fails_near_the_inputs_is_told_under_that_name() -> None:
+    def picky(x: Any) -> Any:
+        if not np.array_equal(x, X):
+            raise ValueError("no")
+        return x.sum()
+
+    report = check_gradient(picky, X, X, subject="picky")
+    assert "\npicky: f cannot be evaluated near these inputs\n  ValueError: no" in str(report)
