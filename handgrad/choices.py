@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from handgrad.shapes import parse as parse_spec
 
 __all__ = ["check_choice", "check_shape"]
 
+_EXPECTED = re.compile(r"[:,]? expected \(.*$")
 LONGEST = 200  # characters of an answer that are looked at
 _TRIMMED = " \t\n\"'`.,;:()[]"
 
@@ -61,7 +63,7 @@ def check_shape(
         numbers = tuple(int(axis) for axis in axes)
         if numbers == shape_of(tokens, dict(sizes)):
             return _right(part)
-        why = explain(tokens, numbers, dict(sizes)) or ""
+        why = _EXPECTED.sub("", explain(tokens, numbers, dict(sizes)) or "")  # it is the answer
         return _wrong(part, "wrong-shape", f"{numbers} is not the shape", why)
     if tuple(axes) == tuple(str(token) for token in tokens):
         return _right(part)

@@ -66,6 +66,13 @@ def test_a_wrong_shape_is_told_why(answer, cause, words):
     assert words in str(report)
 
 
+@pytest.mark.parametrize("answer", [(3, 5), (7, 5, 3), (5,), (7, 3), (1, 5, 3), "N M", "M D"])
+def test_a_wrong_shape_is_not_told_the_right_one(answer):
+    said = str(check_shape(answer, "D M", sizes={"N": 7, "D": 5, "M": 3}))
+    assert "(D, M)" not in said
+    assert "(5, 3)" not in said
+
+
 def test_numbers_are_refused_where_letters_are_asked():
     assert "by their letters" in str(check_shape((5, 3), "D M"))
 

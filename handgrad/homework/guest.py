@@ -16,6 +16,7 @@ from typing import Any
 __all__ = ["Guest"]
 
 # Imports that only show something. They cost much and change no answer, so a stand-in accepts anything.
+KEPT = 64  # calls whose results are held for the calls after them
 SHOWS = ("IPython", "anywidget", "ipywidgets", "matplotlib", "seaborn")
 
 
@@ -160,7 +161,13 @@ class Guest:
     def execute(self, source: str, name: str) -> None:
         """Run a cell in the student's namespace; its lines can be quoted in a message."""
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-        exec(compile(source, name, "exec", dont_inherit=True), self.space)
+        try:
+            code = compile(source, name, "exec", dont_inherit=True)
+        except SyntaxError as error:
+            line = (error.text or "").rstrip()
+            words = f"{type(error).__name__}: {error.msg}\n  in line {error.lineno}: {line.strip()[:120]}"
+            raise self.probe.ElsewhereError(words) from None
+        exec(code, self.space)
 
     def on_cell(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run one cell; {"raised": words} if it does."""
@@ -219,6 +226,9 @@ class Guest:
         handle = self.calls
         self.calls += 1
         self.objects[handle], self.arrays[handle] = got.value, encoder.arrays
+        if handle >= KEPT:
+            self.objects.pop(handle - KEPT, None)
+            self.arrays.pop(handle - KEPT, None)
         after = {where: self.wire.Encoder().encode(value) for where, value in watched}
         changed = {where: after[where] for where in after if after[where] != before[where]}
         return {"value": tree, "handle": handle, "changed": changed, "others": others.count}
