@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -271,11 +272,29 @@ def test_a_new_chapter_runs_and_every_part_to_write_is_named(tree):
         assert re.search(rf"{path}, cell \d+: fill in {re.escape(what)}", message), what
 
 
+def anchored(page, section):
+    """Whether a page has a heading whose address is this one."""
+    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+    lines = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
+    headings = re.findall(r"^#+ (.*)$", lines, flags=re.MULTILINE)
+    return section in {re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings}
+
+
 def test_a_new_homework_is_missing_its_release_until_it_is_synced(tree):
     path = "solutions/dropout/dropout.ipynb"
     said = new(tree, "homework", "dropout")
     assert said.startswith(f"wrote {path}\n{path}, cell 1: fill in what you will be able to do")
     assert said.endswith("then: make notebooks, handgrad sync, make test\n")
+    graded = [cell for cell in json.loads((tree / path).read_text())["cells"] if "-grade" in cell["id"]]
+    assert len(graded) == 3
+    for cell in graded:
+        (see,) = cell["metadata"]["tags"]
+        page, _, section = see.removeprefix("see:").partition("#")
+        assert anchored(tree / "book" / f"{page}.ipynb", section), see
+    judging = "".join("".join(cell["source"]) for cell in graded)
+    for used in ("generator(", "check_gradient(", "check_shape(", "check_choice(", "this cell's tag"):
+        assert used in judging
+    assert "np.random" not in judging
     command = ["tests/test_sync.py", "tests/test_notebook_hygiene.py", "tests/test_new.py"]
     command += ["-k", "exercises_are or (dropout and not 13)"]
     synced = "test_exercises_are_what_their_sources_give"
