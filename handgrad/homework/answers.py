@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from handgrad.homework.sandbox import Ended, Sandbox
-from handgrad.homework.wire import Decoder, Encoder, WireError
+from handgrad.homework.wire import Decoder, Encoder, WireError, readable
 from handgrad.probe import ElsewhereError
 
-__all__ = ["Answers", "Spent"]
+__all__ = ["Answers", "Spent", "words"]
 
 Tree = dict[str, Any]
+KEPT = 48  # calls whose results are known again when they come back; the guest keeps more
+_PLACE = re.compile(r"(arg|[0-9]{1,9}):([0-9]{1,9})")
 _PLAIN = (type(None), bool, int, float, complex, str, np.generic)
 
 
@@ -39,6 +43,7 @@ class Answers:
         self._spend = spend
         self._known: dict[int, tuple[Any, int, list[Any]]] = {}  # id -> (object, handle, path into it)
         self._arrays: dict[int, list[np.ndarray[Any, Any]]] = {}
+        self._recent: deque[tuple[int, list[int]]] = deque()  # the handle and ids that a call has made known
         self.calls: list[Spent] = []
 
     def ask(self, **request: Any) -> Tree:
@@ -72,6 +77,7 @@ class Answers:
         """Let go, on both sides, of what calls have returned."""
         self._known.clear()
         self._arrays.clear()
+        self._recent.clear()
         self.ask(op="forget")
 
     def _function(self, part: str, name: str) -> Callable[..., Any]:
@@ -91,9 +97,8 @@ class Answers:
             raise
         if reply.get("not_attempted") is True:
             raise NotImplementedError
-        raised = reply.get("raised")
-        if raised:
-            raise ElsewhereError(str(raised)[:1000])
+        if reply.get("raised"):
+            raise ElsewhereError(words(reply["raised"]))
         decoder = Decoder()
         value = self._decoded(reply.get("value"), decoder)
         handle, counted = reply.get("handle"), reply.get("others")
@@ -101,7 +106,10 @@ class Answers:
             raise Ended("protocol")
         returned = sum(array.size for array in decoder.arrays)
         self.calls.append(Spent(part, name, self.used, returned, counted))
+        if len(self._recent) >= KEPT:
+            self._let_go(*self._recent.popleft())
         self._arrays[handle] = decoder.arrays
+        self._recent.append((handle, []))
         self._remember(value, handle, [])
         self._change(reply.get("changed"), arguments)
         return value
@@ -125,21 +133,30 @@ class Answers:
         ):  # shared by all who have an equal one
             return
         self._known[id(value)] = (value, handle, path)
+        self._recent[-1][1].append(id(value))
         if type(value) in (tuple, list) and len(path) < 2:
             for place, item in enumerate(value):
                 self._remember(item, handle, [*path, place])
+
+    def _let_go(self, handle: int, known: list[int]) -> None:
+        self._arrays.pop(handle, None)
+        for number in known:
+            self._known.pop(number, None)
 
     def _change(self, changed: Any, arguments: Sequence[Any]) -> None:
         """Repeat on our side what the call changed in place: in its arguments, in what earlier calls returned."""
         if type(changed) is not dict:
             raise Ended("protocol")
+        decoder = Decoder()  # one for all of them, so that its bounds hold for their sum
         for where, tree in changed.items():
-            kind, _, place = where.partition(":")
+            found = _PLACE.fullmatch(where)
+            if found is None:
+                raise Ended("protocol")
             try:
-                target = (arguments if kind == "arg" else self._arrays[int(kind)])[int(place)]
-            except (ValueError, LookupError) as error:
+                target = (arguments if found[1] == "arg" else self._arrays[int(found[1])])[int(found[2])]
+            except LookupError as error:
                 raise Ended("protocol") from error
-            now = self._decoded(tree, Decoder())
+            now = self._decoded(tree, decoder)
             if type(target) is dict and type(now) is dict:
                 target.clear()
                 target.update(now)
@@ -149,4 +166,11 @@ class Answers:
 
 def _alike(a: Any, b: Any) -> bool:
     both = type(a) is np.ndarray and type(b) is np.ndarray
-    return both and (a.shape, a.dtype) == (b.shape, b.dtype)
+    return both and (a.shape, a.dtype) == (b.shape, b.dtype) and bool(a.flags.writeable)
+
+
+def words(raised: Any) -> str:
+    """What the sandbox says was raised, as text that can be kept. Raises Ended for anything but a text."""
+    if type(raised) is not str:
+        raise Ended("protocol")
+    return readable(raised[:1000])

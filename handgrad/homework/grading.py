@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from handgrad.draws import seeded
+from handgrad.errors import NotebookError
 from handgrad.homework import source, suspicion, wasm
-from handgrad.homework.answers import Answers, Spent
+from handgrad.homework.answers import Answers, Spent, words
 from handgrad.homework.results import CellFailure, PartResult, Result, Suspicion
 from handgrad.homework.sandbox import ENDINGS, Ended, Isolation, Limits, Sandbox, opener
 from handgrad.homework.source import Homework, Judged, Part
 from handgrad.homework.submission import Cell, UnreadableError, cells_of
+from handgrad.homework.watched import Broken, Watched
+from handgrad.probe import Stopped
 from handgrad.version import VERSION
 
 __all__ = ["Job", "grade", "grade_cells", "versions_of"]
@@ -90,15 +94,23 @@ def grade(job: Job, data: bytes) -> Result:
 
 
 def grade_cells(homework: Homework, cells: list[Cell], limits: Limits, fresh: Callable[[], Sandbox]) -> _Run:
-    """Run the cells and judge every part, with the seed that is set."""
-    run = _Run(homework, cells, limits, fresh)
-    try:
-        for part, judged in homework.judge(run.answers, run.ended):
-            run.note(part, judged)
-            run.suspect(judged)
-    finally:
-        run.close()
-    return run
+    """Run the cells and judge every part, with the seed that is set. Raises SandboxError."""
+    failed: dict[str, str] = {}  # graded cells that these answers make fail, and why
+    while True:
+        asked = [(name, code, "failed" if name in failed else kind) for name, code, kind in homework.cells]
+        run = _Run(homework, cells, limits, fresh)
+        try:
+            for part, judged in replace(homework, cells=tuple(asked)).judge(run.answers, run.ended):
+                run.note(part, judged)
+            run.suspect()
+            run.failed(failed)
+            return run
+        except NotebookError as error:  # the homework's own mistake; the other parts can still be judged
+            if run.at is None or run.at.grade_id in failed:
+                raise
+            failed[run.at.grade_id] = str(error)
+        finally:
+            run.close()
 
 
 class _Run:
@@ -113,6 +125,9 @@ class _Run:
         self.calls: list[Spent] = []
         self.suspicions: dict[str, Suspicion] = {}
         self.total = 0
+        self.waited = 0.0  # seconds, in requests: what sleeps uses no instructions
+        self.at: Part | None = None
+        self._checked: list[tuple[Part, Judged]] = []
         self._deadly: set[int] = set()  # positions of cells that ended a sandbox: never run again
         self._starts = 0
         self._sandbox: Sandbox | None = None
@@ -124,14 +139,18 @@ class _Run:
 
     def answers(self, part: Part) -> Mapping[str, Any]:
         """What the student's notebook offers for a part. Raises Ended."""
+        self.at = part
         answers = self._ready()
+        answers.forget()
         found = answers.named(part.grade_id)
         if part.names and not set(part.names) & set(found):
             self._missing.add(part.grade_id)
         return {name: found.get(name, _not_there) for name in self.homework.names}
 
     def ended(self, part: Part, stop: BaseException) -> None:
-        """A part met a limit: its sandbox is gone, the next part gets a fresh one."""
+        """A part met a limit: its sandbox is gone, the next part gets a fresh one. Raises SandboxError."""
+        if isinstance(stop, Broken):
+            raise stop.error
         where = getattr(stop, "where", "")
         self._trapped(stop)
         self._stopped[part.grade_id] = f"{where}: {stop}" if where else str(stop)
@@ -139,8 +158,9 @@ class _Run:
 
     def note(self, part: Part, judged: Judged) -> None:
         """Keep what a part has come to."""
-        import json
-
+        calls, self.calls[:] = list(self.calls), []
+        self.suspicions.update(suspicion.by_counting(calls, work=not judged.checked))
+        self._checked.append((part, judged))
         stopped = self._stopped.get(part.grade_id, "")
         state = "stopped" if stopped else "missing" if part.grade_id in self._missing else "judged"
         self.parts.append(
@@ -157,20 +177,28 @@ class _Run:
             )
         )
 
-    def suspect(self, judged: Judged) -> None:
-        """Look at what the calls of this part have cost. A limit met on the way changes nothing."""
-        calls, self.calls[:] = list(self.calls), []
-        self.suspicions.update(suspicion.by_counting(calls, work=not judged.checked))
-        if self._answers is None:
-            return
-        for slug, roles in judged.checked:
-            try:
-                self.suspicions.update(suspicion.by_growth(slug, roles, self.calls))
-            except Ended as stop:
-                self._trapped(stop)
-                self._drop()
-                return
-        self.calls.clear()
+    def suspect(self) -> None:
+        """Look at how the answers' costs grow, when all is judged. A limit met on the way changes nothing."""
+        for part, judged in self._checked:
+            for slug, roles in judged.checked:
+                try:
+                    found = self._ready().named(part.grade_id)
+                    fresh = {role: found.get(getattr(f, "__name__", ""), f) for role, f in roles.items()}
+                    self.suspicions.update(suspicion.by_growth(slug, fresh, self.calls))
+                except Broken as stop:
+                    raise stop.error from stop
+                except Stopped:
+                    return
+
+    def failed(self, parts: Mapping[str, str]) -> None:
+        """Note the parts whose graded cell failed: no points, and the reason for the teacher."""
+        for part in self.homework.parts:
+            if part.grade_id in parts:
+                why = f"the graded cell cannot judge this answer; tell your teacher: {parts[part.grade_id]}"
+                about = part.grade_id, part.title, 0.0, part.max_points
+                self.parts.append(PartResult(*about, "stopped", (), why, part.see, self._code(part)))
+        order = [part.grade_id for part in self.homework.parts]
+        self.parts.sort(key=lambda result: order.index(result.grade_id))
 
     def close(self) -> None:
         """Let go of the sandbox."""
@@ -181,10 +209,11 @@ class _Run:
     def _ready(self) -> Answers:
         """A sandbox in which every cell has run that can."""
         while self._answers is None:
-            if self.total > self.limits.total or self._starts >= self.limits.starts:
+            self._spend(0)
+            if self._starts >= self.limits.starts:
                 raise Ended("total")
             self._starts += 1
-            self._sandbox = self._fresh()
+            self._sandbox = Watched(self._fresh, self._wait)
             answers = Answers(self._sandbox, self.homework.names, self._spend)
             answers.calls = self.calls
             if self._load(answers):
@@ -215,14 +244,15 @@ class _Run:
         name = f"<cell {cell.number}>"
         try:
             raised = answers.ask(op="cell", source=cell.source, name=name).get("raised")
+            said = words(raised) if raised else ""
         except Ended as stop:
             self._trapped(stop)
             self._deadly.add(place)
             self._gone = True
             self._fail(place, cell, ENDINGS[stop.ending])
             return False
-        if raised:
-            self._fail(place, cell, str(raised)[:1000])
+        if said:
+            self._fail(place, cell, said)
             return False
         self.failures.pop(place, None)
         return True
@@ -243,8 +273,11 @@ class _Run:
 
     def _spend(self, instructions: int) -> None:
         self.total += instructions
-        if self.total > self.limits.total:
+        if self.total > self.limits.total or self.waited > self.limits.seconds * self.limits.starts:
             raise Ended("total")
+
+    def _wait(self, seconds: float) -> None:
+        self.waited += seconds
 
     def _trapped(self, stop: BaseException) -> None:
         """What ran out of instructions has used them all."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from handgrad.errors import HandgradError
 from handgrad.homework.source import Homework
+from handgrad.homework.wire import readable
 
 __all__ = ["Cell", "UnreadableError", "cells_of"]
 
 MOST_CELLS = 1_000
 MOST_SOURCE = 1_000_000  # characters of code in all
 _FUTURE = 4  # the notebook format that this reads
-_MAGIC = re.compile(r"^\s*(?:[%!?]|.*\?\s*$|[A-Za-z_][\w, ]*=\s*[%!])", re.MULTILINE)
-_PYTHON_2 = re.compile(r"^\s*(?:print\s+[\"'\w]|exec\s+[\"'\w]|except\s+\w+\s*,\s*\w+\s*:)", re.MULTILINE)
+# No pattern goes on over a line's end: on a megabyte of empty lines that would take hours.
+_MAGIC = re.compile(r"^[ \t]*+(?:[%!?]|.*\?[ \t]*$|[A-Za-z_][\w, ]*=[ \t]*+[%!])", re.MULTILINE)
+_PYTHON_2 = re.compile(
+    r"^[ \t]*+(?:(?:print|exec)[ \t]++[\"'\w]|except[ \t]++\w++[ \t]*+,[ \t]*+\w++[ \t]*+:)", re.MULTILINE
+)
+# Turning magics reads the whole cell again for each of them; a cell of more stays as it is.
+MOST_MAGIC_SOURCE = 10_000  # characters
+MOST_MAGIC_EFFORT = 300_000  # characters times magics, of all cells
 
 
 class UnreadableError(HandgradError):
@@ -49,7 +58,7 @@ def cells_of(data: bytes, homework: Homework) -> list[Cell]:
     cells: list[Cell] = []
     found: set[str] = set()
     texts: list[str] = []
-    total = 0
+    total, effort = 0, 0
     for number, cell in enumerate(_listed(nb.get("cells")), 1):
         if type(cell) is not dict or cell.get("cell_type") != "code":
             continue
@@ -72,8 +81,11 @@ def cells_of(data: bytes, homework: Homework) -> list[Cell]:
             cells.append(Cell(number, grade_id, given[grade_id]))
             continue
         found.update({grade_id} & answers)
+        if _MAGIC.search(text) and len(text) <= MOST_MAGIC_SOURCE:
+            effort += len(text) * (1 + sum(text.count(sign) for sign in "%!?"))
+            text = _python(text) if effort <= MOST_MAGIC_EFFORT else text
         texts.append(text)
-        cells.append(Cell(number, grade_id if grade_id in answers else "", _python(text)))
+        cells.append(Cell(number, grade_id if grade_id in answers else "", text))
     if not found & (answers | graded) and not _defines(texts, homework):
         raise UnreadableError(
             f"it is another notebook: it has no cell of the homework {homework.slug!r} and defines none of "
@@ -106,7 +118,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
         )
     version = nb["nbformat"]
     if type(version) is not int or version > _FUTURE:
-        shown = str(version)[:20]
+        shown = str(version)[:20] if type(version) in (int, float, str) else "of no number"
         raise UnreadableError(
             f"it is in notebook format {shown}, which is newer than {_FUTURE}. Save it as format {_FUTURE}"
         )
@@ -131,8 +143,9 @@ def _language(nb: dict[str, Any]) -> str:
     kernel, info = metadata.get("kernelspec"), metadata.get("language_info")
     name = kernel.get("name") if type(kernel) is dict else ""
     language = info.get("name") if type(info) is dict else ""
-    version = str(info.get("version", "")) if type(info) is dict else ""
-    if name == "python2" or (language == "python" and version.startswith("2")):
+    version = info.get("version") if type(info) is dict else ""
+    old = type(version) is str and version.startswith("2")
+    if name == "python2" or (language == "python" and old):
         return "python2"
     if type(language) is str and language:
         return language.lower()
@@ -149,7 +162,7 @@ def _listed(cells: Any) -> list[Any]:
 def _joined(source: Any) -> str:
     if type(source) is list:
         source = "".join(line for line in source if type(line) is str)
-    return source if type(source) is str else ""
+    return readable(source) if type(source) is str else ""
 
 
 def _grade_id(cell: dict[str, Any]) -> str:
@@ -161,8 +174,6 @@ def _grade_id(cell: dict[str, Any]) -> str:
 
 def _python(text: str) -> str:
     """The cell as plain Python: magics and shell lines become calls, as in a notebook."""
-    if not _MAGIC.search(text):
-        return text
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
@@ -174,7 +185,7 @@ def _python(text: str) -> str:
 def _defines(texts: list[str], homework: Homework) -> bool:
     """Whether a notebook without our metadata still answers: it defines a function that we ask for."""
     names = "|".join(map(re.escape, homework.names))
-    pattern = re.compile(rf"^\s*(?:def\s+({names})\s*\(|({names})\s*=)", re.MULTILINE)
+    pattern = re.compile(rf"^[ \t]*+(?:def[ \t]++({names})[ \t]*\(|({names})[ \t]*=)", re.MULTILINE)
     return any(pattern.search(text) for text in texts)
 
 
@@ -182,21 +193,20 @@ def _is_python_2(nb: dict[str, Any], texts: list[str]) -> bool:
     """Whether no cell but a Python 2 one can be meant: a statement of Python 2 in a cell that Python 3 refuses."""
     for text in texts:
         if _PYTHON_2.search(text):
-            try:
-                compile(_python(text), "<cell>", "exec")
-            except (SyntaxError, ValueError):
-                return not _any_valid(texts, text)
-            except (RecursionError, MemoryError):
-                return False
+            return not any(_is_python_3(text) for text in texts if "def " in text or _PYTHON_2.search(text))
     return False
 
 
-def _any_valid(texts: list[str], but: str) -> bool:
-    for text in texts:
-        if text.strip() and text is not but and "def " in text:
-            try:
-                compile(_python(text), "<cell>", "exec")
-                return True
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                continue
-    return False
+def _is_python_3(text: str) -> bool:
+    """Whether Python 3 can read the cell; also where it is too large or too deep to tell."""
+    if len(text) > MOST_MAGIC_SOURCE:
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    except (RecursionError, MemoryError):
+        return True
+    return True

