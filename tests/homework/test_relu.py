@@ -50,10 +50,10 @@ def test_nothing_attempted_earns_nothing(mark, full):
 @pytest.mark.parametrize(
     ("cell", "answer", "points", "causes"),
     [
-        ("by-hand", by_hand("[[-4, 0, 6], [0, -8, 0]]"), 0, [("dX", "transposed")]),
-        ("by-hand", by_hand("[-4, 0, 0, -8, 6, 0]"), 0, [("dX", "flattened")]),
-        ("by-hand", by_hand("[[-4, 0], [0, -8], [6]]"), 0, [("dX", "wrong-shape")]),
-        ("by-hand", by_hand("[[-4, 0], [0, 8], [6, 0]]"), 0, [("dX", "some-entries")]),
+        ("by-hand", by_hand("[[-3, 0, 6], [0, -5, 0]]"), 0, [("dX", "transposed")]),
+        ("by-hand", by_hand("[-3, 0, 0, -5, 6, 0]"), 0, [("dX", "flattened")]),
+        ("by-hand", by_hand("[[-3, 0], [0, -5], [6]]"), 0, [("dX", "wrong-shape")]),
+        ("by-hand", by_hand("[[-3, 0], [0, 5], [6, 0]]"), 0, [("dX", "some-entries")]),
         ("clipped", clipped("1.0 * (out > 0) * (out < 6)"), 0, [("dx", "ignores-dout")] * 2),
         (
             "clipped",
@@ -92,11 +92,11 @@ def test_a_wrong_answer_costs_its_own_points_and_has_its_cause(mark, cell, answe
 @pytest.mark.parametrize(
     ("cell", "answer", "points", "said"),
     [
-        ("by-hand", by_hand("[[-4, 7], [5, -8], [6, 9]]"), 0, "everything was passed on"),
-        ("by-hand", by_hand("[[0, 7], [5, 0], [6, 9]]"), 0, "go by the sign of the upstream gradient"),
-        ("by-hand", by_hand("[[0, 7], [5, 0], [0, 9]]"), 0, "it is the other way round"),
-        ("by-hand", by_hand("[[-8, 0], [0, -32], [18, 0]]"), 0, "upstream times the output"),
-        ("by-hand", by_hand("[[2, 0], [0, 4], [3, 0]]"), 0, "that is the output Y"),
+        ("by-hand", by_hand("[[-3, 2], [-7, -5], [6, 8]]"), 0, "everything was passed on"),
+        ("by-hand", by_hand("[[0, 2], [0, 0], [6, 8]]"), 0, "go by the sign of the upstream gradient"),
+        ("by-hand", by_hand("[[0, 2], [-7, 0], [0, 8]]"), 0, "it is the other way round"),
+        ("by-hand", by_hand("[[-3, 0], [0, -15], [30, 0]]"), 0, "upstream times the output"),
+        ("by-hand", by_hand("[[1, 0], [0, 3], [5, 0]]"), 0, "that is the output Y"),
         ("by-hand", by_hand("[[1, 0], [0, 1], [1, 0]]"), 0, "that is the slope alone"),
         ("clipped", clipped("dout * (out > 0)"), 0, "the ceiling is missing"),
         ("clipped", clipped("dout * (out < 6)"), 0, "the floor is missing"),
@@ -132,8 +132,8 @@ def test_the_colleagues_code_earns_nothing_and_hears_of_both_mistakes(mark):
 @pytest.mark.parametrize(
     ("cell", "answer"),
     [
-        ("by-hand", by_hand("((-4.0, 0), (0, -8.0), (6.0, 0))")),
-        ("by-hand", by_hand("np.array([[-4, 0], [0, -8], [6, 0]])")),
+        ("by-hand", by_hand("((-3.0, 0), (0, -5.0), (6.0, 0))")),
+        ("by-hand", by_hand("np.array([[-3, 0], [0, -5], [6, 0]])")),
         ("clipped", clipped("np.where((out == 0) | (out == 6), 0.0, dout)")),
         (
             "clipped",
