@@ -43,9 +43,10 @@ def write(
     """Write every result into the gradebook at `url` (`sqlite:///…/gradebook.db`), made if it does not exist.
 
     A student's automatic scores are replaced together, and only by ones whose sum is no lower, unless `allow_lower`;
-    marks and comments by hand are never touched. Returns a sentence for each mark that was kept or lowered.
-    With `release`, the students' notebook, a new gradebook also learns its cells, as from
-    `nbgrader generate_assignment`. Raises HandgradError if nbgrader is missing or the gradebook cannot be written.
+    marks and comments by hand are never touched. All is written in one transaction, or nothing. Returns a
+    sentence for each mark that was kept or lowered. With `release`, the students' notebook, a new gradebook also
+    learns its cells, as from `nbgrader generate_assignment`. Raises HandgradError if nbgrader is missing or the
+    gradebook cannot be written.
     """
     with _opened(url) as book:
         said = _register(book, homework, release)
@@ -75,8 +76,12 @@ def _opened(url: str) -> Iterator[Any]:
         "one made by an older nbgrader needs: nbgrader db upgrade"
     )
     try:
-        with _prepared(), Gradebook(url) as book:
+        with _prepared(), Gradebook(url) as book, book.engine.begin() as connection:
+            # The API commits after each row, which waits for the disk; here its commits join one transaction.
+            book.db.remove()
+            book.db.configure(bind=connection, join_transaction_mode="rollback_only")
             yield book
+            book.db.flush()
     except (SQLAlchemyError, InvalidEntry, MissingEntry, ImportError, OSError) as error:
         said = [line for line in str(error).splitlines() if line.strip()][:1]
         raise HandgradError(layout(where, "the gradebook cannot be written", said, step=step)) from error

@@ -154,6 +154,20 @@ def test_writing_twice_changes_nothing(book, homework, graded):
     assert rows["student"] == 3
 
 
+def test_a_run_that_is_stopped_while_it_writes_leaves_the_gradebook_as_it_was(book, homework, graded):
+    write([graded("ada", SOME)], homework, url(book))
+    dump = list(sqlite3.connect(book).iterdump())
+
+    def stopped():
+        yield graded("ada", FULL)
+        yield graded("bob", FULL)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(stopped(), homework, url(book))
+    assert list(sqlite3.connect(book).iterdump()) == dump
+
+
 def test_a_better_result_replaces_a_worse_one(book, homework, graded):
     write([graded("ada", SOME)], homework, url(book))
     assert write([graded("ada", FULL)], homework, url(book)) == []
