@@ -6,14 +6,19 @@ value, no seed. It stands alone; `probe` and `wire` are put beside it, and `take
 
 from __future__ import annotations
 
+import io
 import json
 import linecache
+import os
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Guest"]
+__all__ = ["TOO_MUCH", "Guest"]
+
+PRINTED = 8_000_000  # characters for each request
+TOO_MUCH = 75  # the exit status of a program that printed more
 
 # Imports that only show something. They cost much and change no answer, so a stand-in accepts anything.
 KEPT = 64  # calls whose results are held for the calls after them
@@ -71,6 +76,24 @@ class Finder:
 
     def exec_module(self, module: Any) -> None:
         return
+
+
+class Screen(io.TextIOBase):
+    """Takes what is printed and keeps nothing; ends a program that prints without end.
+
+    Handing it on would cost time, which differs from machine to machine, and no instructions.
+    """
+
+    left = PRINTED
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.left -= len(text)
+        if self.left < 0:
+            os._exit(TOO_MUCH)
+        return len(text)
 
 
 class Ungraded:
@@ -138,6 +161,7 @@ class Guest:
         self.objects: dict[int, Any] = {}
         self.arrays: dict[int, list[Any]] = {}
         self.calls = 0
+        sys.stdout = self.screen = Screen()
         sys.meta_path.insert(0, Finder())
         sys.modules["handgrad"] = self.package(version)
 
@@ -155,6 +179,7 @@ class Guest:
     def answer(self, text: str) -> str:
         """The reply to one request, both JSON."""
         request = json.loads(text)
+        self.screen.left = PRINTED
         reply = getattr(self, f"on_{request['op']}")(request)
         return json.dumps(reply)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from handgrad.errors import layout
+from handgrad.homework.guest import TOO_MUCH
 from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
 
 __all__ = ["WasmSandbox", "available", "prepared", "version"]
@@ -112,7 +113,8 @@ class WasmSandbox:
             raise Ended("recursion" if "stack" in done.trapped else _TRAPS.get(done.trapped, "exit"))
         if self._reply is None or self._session.ended:
             stderr = done.stderr[-2000:].decode("utf-8", "replace")
-            raise Ended("memory" if "MemoryError" in stderr else "output" if done.truncated else "exit")
+            flooded = done.truncated or done.exit_code == TOO_MUCH
+            raise Ended("memory" if "MemoryError" in stderr else "output" if flooded else "exit")
         return self._reply, int(done.fuel_used or 0)
 
     def close(self) -> None:
