@@ -147,7 +147,9 @@ def test_nothing_attempted_earns_nothing(mark, full):
     assert {cause for cell in full(SLUG) for _, cause in marked.causes(cell)} == {"not-attempted"}
 
 
-@pytest.mark.parametrize("body", ["return 7", "return {'dx': 1}", "raise ValueError('no')", "return 1, 2, 3"])
+@pytest.mark.parametrize(
+    "body", ["return 7", "return {'dx': 1}", "return {'W': 7}", "raise ValueError('no')", "return 1, 2, 3"]
+)
 def test_an_odd_answer_earns_nothing_and_stops_nothing(mark, full, body):
     assert mark(SLUG, everywhere(body)).points == dict.fromkeys(full(SLUG), 0.0)
 
