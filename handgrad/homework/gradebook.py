@@ -5,6 +5,7 @@ A course's own gradebook is added to: what was marked or written by hand in it s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handgrad.errors import HandgradError, layout
-from handgrad.homework import notebooks, rules
+from handgrad.homework import autograded, notebooks, rules
 from handgrad.homework.naming import shown, stem
 from handgrad.homework.results import PartResult, Result
 
@@ -39,19 +40,28 @@ def write(
     *,
     allow_lower: bool = False,
     release: Path | None = None,
+    course: Path | None = None,
 ) -> list[str]:
     """Write every result into the gradebook at `url` (`sqlite:///…/gradebook.db`), made if it does not exist.
 
     A student's automatic scores are replaced together, and only by ones whose sum is no lower, unless `allow_lower`;
     marks and comments by hand are never touched. All is written in one transaction, or nothing. Returns a
-    sentence for each mark that was kept or lowered. With `release`, the students' notebook, a new gradebook also
-    learns its cells, as from `nbgrader generate_assignment`. Raises HandgradError if nbgrader is missing or the
-    gradebook cannot be written.
+    sentence for each mark that was kept or lowered.
+
+    With `release`, the students' notebook, a new gradebook also learns its cells, as from
+    `nbgrader generate_assignment`; with `course` too, the folder of submitted/ and autograded/, formgrader finds a
+    notebook for each score that is written, and the time of handing in. Raises HandgradError if nbgrader is
+    missing or the gradebook cannot be written.
     """
     with _opened(url) as book:
         said = _register(book, homework, release)
         for result in results:
-            said += _record(book, result, homework, allow_lower)
+            words, ident = _record(book, result, homework, allow_lower)
+            said += words
+            if course is not None and ident and not {"/", "\\"} & {*ident} and ident not in (".", ".."):
+                _stamp(book, course / "submitted" / ident / homework.slug, homework.slug, ident)
+                if release is not None and result.state == "graded":
+                    autograded.place(course / "autograded", ident, result, homework, release)
         return said
 
 
@@ -151,8 +161,11 @@ def _sources(book: Any, name: str, release: Path) -> None:
             )
 
 
-def _record(book: Any, result: Result, homework: Homework, allow_lower: bool) -> list[str]:
-    """Write one student's scores and comments; the sentences about what was kept, lowered or left out."""
+def _record(book: Any, result: Result, homework: Homework, allow_lower: bool) -> tuple[list[str], str]:
+    """Write one student's scores and comments: the sentences about what was kept, lowered or left out.
+
+    Then what the gradebook calls the student, or nothing if nothing was written.
+    """
     from nbgrader.api import MissingEntry
 
     who, readable = shown(result.student), result.state == "graded"
@@ -161,7 +174,7 @@ def _record(book: Any, result: Result, homework: Homework, allow_lower: bool) ->
     except MissingEntry:
         ident = student_id(result.student)
         if not readable and ident != result.student:
-            return [f"{who}: not in the gradebook. Its file cannot be read, and its name is no student's"]
+            return [f"{who}: not in the gradebook. Its file cannot be read, and its name is no student's"], ""
         book.add_student(ident)
     try:
         submission = book.find_submission(homework.slug, ident)
@@ -179,7 +192,7 @@ def _record(book: Any, result: Result, homework: Homework, allow_lower: bool) ->
         if not allow_lower:
             book.db.commit()
             words = f"{who}: kept in the gradebook. {had:g} are recorded there; this grading gives {offer}"
-            return [f"{words} (--allow-lower would take that)"]
+            return [f"{words} (--allow-lower would take that)"], ""
         said.append(
             f"{who}: lowered in the gradebook. {had:g} were recorded there; this grading gives {offer}"
         )
@@ -187,7 +200,16 @@ def _record(book: Any, result: Result, homework: Homework, allow_lower: bool) ->
         said += _score(grade, parts.get(name), who)
     _comment(book, notebook, parts, homework)
     book.db.commit()
-    return said
+    return said, ident
+
+
+def _stamp(book: Any, folder: Path, name: str, ident: str) -> None:
+    """The time of handing in, as nbgrader's exchange leaves it beside the submission."""
+    path = folder / "timestamp.txt"
+    if folder.is_symlink() or path.is_symlink() or not path.is_file():
+        return
+    with contextlib.suppress(OSError, ValueError, OverflowError), open(path, encoding="utf-8") as file:
+        book.update_or_create_submission(name, ident, timestamp=file.read(100).strip())
 
 
 def _notebook(book: Any, submission: Any, name: str) -> Any:
@@ -250,7 +272,5 @@ def _comment(book: Any, notebook: Any, parts: dict[str, PartResult], homework: H
 
 def _words(part: PartResult) -> str | None:
     """The findings as a Markdown block of code: nbgrader renders comments, and a student's words must stay words."""
-    found = [str(item.get("message", "")) for report in part.reports for item in report.get("findings", ())]
-    text = "\n\n".join(filter(None, [part.stopped, *found]))[:LONGEST]
-    lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.splitlines()]
+    lines = "\n\n".join(autograded.said(part))[:LONGEST].splitlines()
     return "\n".join("    " + line for line in lines) if any(lines) else None

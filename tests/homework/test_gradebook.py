@@ -232,6 +232,67 @@ def test_a_comment_cannot_carry_a_page_into_nbgraders_feedback(book, homework, g
     assert html.startswith("<pre><code>")
 
 
+def listed(folder, path):
+    """What formgrader's list of submissions shows: student -> (graded, score)."""
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+
+    api = NbGraderAPI(CourseDirectory(root=str(folder), db_url=url(path)))
+    notebooks_too = {row["student"]: row["score"] for row in api.get_notebook_submissions("affine", "affine")}
+    found = {row["student"]: (row["autograded"], row["score"]) for row in api.get_submissions("affine")}
+    assert all(notebooks_too.get(name) == score for name, (graded, score) in found.items() if graded)
+    return found
+
+
+def test_formgrader_shows_the_scores_of_a_course_whose_submissions_it_would_call_ungraded(
+    tmp_path, book, homework, graded
+):
+    for student in ("ada", "bob", "cyd"):
+        (tmp_path / "submitted" / student / "affine").mkdir(parents=True)
+    (tmp_path / "submitted" / "bob" / "affine" / "timestamp.txt").write_text("2026-03-01 12:00:00.5 UTC\n")
+    (tmp_path / "submitted" / "ada" / "affine" / "timestamp.txt").write_text("some day")
+    results = [graded("ada", FULL), graded("bob", SOME)]
+    write(results, homework, url(book))
+    (tmp_path / "submitted" / "ada" / "affine" / "timestamp.txt").unlink()
+    assert listed(tmp_path, book) == {"ada": (False, 0.0), "bob": (False, 0.0), "cyd": (False, 0.0)}
+    write(results, homework, url(book), release=RELEASE, course=tmp_path)
+    assert listed(tmp_path, book) == {"ada": (True, 16.0), "bob": (True, 11.0), "cyd": (False, 0.0)}
+    dump = list(sqlite3.connect(book).iterdump())
+    write(results, homework, url(book), release=RELEASE, course=tmp_path)
+    assert list(sqlite3.connect(book).iterdump()) == dump
+
+
+def test_a_stamp_that_is_no_time_and_a_link_are_passed_over(tmp_path, book, homework, graded):
+    for student in ("ada", "bob"):
+        (tmp_path / "submitted" / student / "affine").mkdir(parents=True)
+    (tmp_path / "when").write_text("2026-03-01 12:00:00 UTC")
+    (tmp_path / "submitted" / "ada" / "affine" / "timestamp.txt").write_text("some day")
+    (tmp_path / "submitted" / "bob" / "affine" / "timestamp.txt").symlink_to(tmp_path / "when")
+    write([graded("ada", FULL), graded("bob", FULL)], homework, url(book), course=tmp_path)
+    with Gradebook(url(book)) as opened:
+        assert opened.find_submission("affine", "ada").timestamp is None
+        assert opened.find_submission("affine", "bob").timestamp is None
+
+
+def test_a_mark_that_was_kept_keeps_its_notebook(tmp_path, book, homework, graded):
+    write([graded("ada", FULL)], homework, url(book), release=RELEASE, course=tmp_path)
+    path = tmp_path / "autograded" / "ada" / "affine" / "affine.ipynb"
+    before = path.read_bytes()
+    write([graded("ada", SOME)], homework, url(book), release=RELEASE, course=tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_no_name_leads_a_notebook_out_of_the_course(tmp_path, book, homework, graded):
+    course = tmp_path / "course"
+    names = ["../../up", "..", "/abs", "a\\b"]
+    with Gradebook(url(book)) as opened:
+        opened.add_student("../../up")  # even if a gradebook knows a student by that name
+    write([graded(name, FULL) for name in names], homework, url(book), release=RELEASE, course=course)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["course", "gradebook.db"]
+    assert [item.name for item in course.iterdir()] == ["autograded"]
+    assert len(list((course / "autograded").iterdir())) == 3
+
+
 @pytest.mark.parametrize("student", ["ada", "Ada", "s123", "ada@uni.edu", "Ada Lovelace", "a.b-c_d"])
 def test_a_students_name_is_the_gradebooks_own(student):
     assert student_id(student) == student
