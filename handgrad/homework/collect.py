@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def _listing(path: Path) -> tuple[list[Entry], Path]:
             return of_folder(path), path
         if path.is_file() and zipfile.is_zipfile(path):
             return of_zip(path), path
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, struct.error) as error:
         step = "unpack it yourself and give the folder" if path.is_file() else _ACCEPTED
         raise NotebookError(layout(str(path), "cannot be read", [str(error)], step=step)) from error
     steps = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import random
 import stat
 import struct
 import tracemalloc
@@ -17,7 +18,7 @@ import pytest
 from handgrad.errors import NotebookError
 from handgrad.homework import collect as module
 from handgrad.homework import listing
-from handgrad.homework.collect import Submission, collect, stem, submission_bytes
+from handgrad.homework.collect import Submission, UnreadableSubmissionError, collect, stem, submission_bytes
 
 NOTEBOOK = b'{"cells": []}'
 
@@ -543,3 +544,33 @@ def test_the_order_is_the_same_each_time_and_that_of_the_stems(tmp_path):
     once = list(collect(tmp_path, "affine"))
     assert once == list(collect(tmp_path, "affine"))
     assert [stem(sub.student).lower() for sub in once] == sorted(stem(name).lower() for name in names)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_zip_changed_at_random_is_refused_or_read_and_never_breaks_the_run(tmp_path, seed):
+    """Bytes of the directory and of the members replaced; nothing but the two named errors may come out."""
+    data = archive(
+        tmp_path / "a.zip", [(name, NOTEBOOK * 9) for name in (*TREE, "José.ipynb", "x.zip")]
+    ).read_bytes()
+    directory, draw, ends = data.index(b"PK\x01\x02"), random.Random(seed), set()
+    for _ in range(200):
+        changed = bytearray(data)
+        for _ in range(draw.randint(1, 6)):
+            place = draw.randrange(directory if draw.random() < 0.7 else 0, len(changed))
+            changed[place] = draw.choice([0, 255, ord("/"), ord("."), draw.randrange(256)])
+        path = tmp_path / "b.zip"
+        path.write_bytes(changed)
+        try:
+            found = list(collect(path, "affine"))
+        except NotebookError:
+            ends.add("refused")
+            continue
+        for sub in found:
+            assert sub.student.isprintable()
+            try:
+                submission_bytes(sub)
+                ends.add("read")
+            except UnreadableSubmissionError as error:
+                assert str(error)
+                ends.add("unreadable")
+    assert ends == {"refused", "read", "unreadable"}
