@@ -570,7 +570,6 @@ def test_a_zip_changed_at_random_is_refused_or_read_and_never_breaks_the_run(tmp
             try:
                 submission_bytes(sub)
                 ends.add("read")
-            except UnreadableSubmissionError as error:
-                assert str(error)
+            except UnreadableSubmissionError:
                 ends.add("unreadable")
     assert ends == {"refused", "read", "unreadable"}
