@@ -9,7 +9,7 @@ import sys
 import time
 
 from handgrad.errors import layout
-from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
+from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap, compiling
 
 __all__ = ["ProcessSandbox"]
 
@@ -55,7 +55,7 @@ class ProcessSandbox:
             self._child = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean
             )
-            self._write(bootstrap())
+            self._write(bootstrap(compiling()))
         except OSError as error:
             said = f"{type(error).__name__}: {error}"
             raise SandboxError(layout("sandbox", "does not start: nothing was graded", [said])) from error

