@@ -97,15 +97,27 @@ class Store:
         """Keep a result that `merge` did not record, so that it is not graded again either."""
         self._put(ASIDE, result)
 
-    def record(self, new: Result, allow_lower: bool = False) -> tuple[Result, str]:
-        """`merge` with what is recorded; then `put` or `set_aside`."""
+    def record(self, new: Result, allow_lower: bool = False, page: str | None = None) -> tuple[Result, str]:
+        """`merge` with what is recorded; then `put`, with the student's page, or `set_aside`.
+
+        The page goes before the result, and without a new one the old is removed: a run killed in between leaves
+        what `done` does not take for done, never a mark beside a page that tells of another.
+        """
         kept, words = merge(self.get(new.student), new, allow_lower)
-        self.put(new) if kept is new else self.set_aside(new)
+        if kept is not new:
+            self.set_aside(new)
+            return kept, words
+        if page is None:
+            self._page(new.student).unlink(missing_ok=True)
+        else:
+            self.put_page(new.student, page)
+        self.put(new)
         return kept, words
 
     def put_page(self, student: str, html: str) -> None:
         """Write the student's feedback."""
-        self.write(f"{PAGES}/{stem(student)}.html", html)
+        with draft(self._page(student)) as file:
+            file.write(html)
 
     def write(self, name: str, text: str) -> None:
         """Write OUT/name."""
@@ -144,7 +156,7 @@ class Store:
             )
 
         if same(self.get(student)):
-            return (self.out / PAGES / f"{stem(student)}.html").is_file()
+            return self._page(student).is_file()
         return not allow_lower and same(self._read(self._path(ASIDE, student)))
 
     def sweep(self) -> int:
@@ -156,6 +168,9 @@ class Store:
 
     def _path(self, folder: str, student: str) -> Path:
         return self.out / folder / f"{stem(student)}.json"
+
+    def _page(self, student: str) -> Path:
+        return self.out / PAGES / f"{stem(student)}.html"
 
     def _put(self, folder: str, result: Result) -> None:
         with draft(self._path(folder, result.student)) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -194,6 +195,31 @@ def test_only_an_identical_grading_is_done(tmp_path):
     assert not store.done("ada", "f1", **{**SAME, "versions": {**VERSIONS, "homework": "d2"}})
 
 
+@pytest.mark.parametrize("page", [None, "new page"])
+def test_a_run_killed_between_a_result_and_its_page_grades_that_student_again(tmp_path, monkeypatch, page):
+    store = Store(tmp_path)
+    store.record(graded("ada", 1, 1, digest="old"), page="old page")
+    new, writes = graded("ada", 5, 5, digest="new"), records.draft
+    for place in range(3):
+        count = iter(range(10))
+
+        def killed(path, encoding="utf-8", place=place, count=count):
+            if next(count) == place:
+                raise KeyboardInterrupt
+            return writes(path, encoding)
+
+        monkeypatch.setattr(records, "draft", killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            Store(tmp_path).record(new, page=page)
+            Store(tmp_path).put_page("ada", "new page")
+        monkeypatch.undo()
+        read = (tmp_path / "feedback" / "ada.html").read_text() if store.done("ada", "new", **SAME) else None
+        assert read in (None, "new page")
+    Store(tmp_path).record(new, page=page)
+    Store(tmp_path).put_page("ada", "new page")
+    assert store.done("ada", "new", **SAME)
+
+
 def test_a_grading_that_was_not_recorded_is_not_made_again_until_lower_marks_are_allowed(tmp_path):
     store = Store(tmp_path)
     store.record(graded("ada", 5, 5, digest="old"))
@@ -206,7 +232,7 @@ def test_a_grading_that_was_not_recorded_is_not_made_again_until_lower_marks_are
     assert again.done("ada", "new", **SAME)
     assert list(again.kept()) == [words]
     assert not again.done("ada", "new", **SAME, allow_lower=True)
-    kept, words = again.record(worse, allow_lower=True)
+    kept, words = again.record(worse, allow_lower=True, page="page")
     assert kept is worse
     assert words.startswith("ada: lowered.")
     assert again.get("ada").points == 2
