@@ -88,11 +88,9 @@ def grade_all(
                 yield submission
 
     for result, html in _work_through(waiting(), settings, homework, executor):
-        kept, words = store.record(result, settings.allow_lower)
+        words = store.record(result, settings.allow_lower, page=html)[1]
         if words:
             tally.kept.append(words)
-        if kept is result:
-            store.put_page(result.student, html)
         tally.graded += result.state == "graded"
         tally.unreadable += result.state == "unreadable"
         told(result, words)

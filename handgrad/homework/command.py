@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         return _prepare()
     if args.submissions is None or args.homework is None:
         args.parser.error("write: handgrad grade SUBMISSIONS --homework SLUG (or --prepare)")
-    from handgrad.homework import batch, collect, source
+    from handgrad.homework import batch, collect, records, source
     from handgrad.homework.sync import find_root
 
     root = find_root(Path.cwd())
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         f"graded {tally.graded}, unchanged {tally.unchanged}, unreadable {tally.unreadable}: "
         f"open {settings.out / 'class.html'}"
     )
-    for words in tally.kept:
+    for words in dict.fromkeys([*tally.kept, *records.Store(settings.out).kept()]):
         print(words)
     return 0
 
@@ -167,8 +167,20 @@ def _leave(settings: Any, homework: Any, gradebook: str | None) -> None:
         from handgrad.homework.gradebook import write
 
         url = gradebook or f"sqlite:///{(settings.out / 'gradebook.db').resolve().as_posix()}"
-        for words in write(store.all(), homework, url, allow_lower=settings.allow_lower):
-            print(words)
+        course = Path(gradebook.removeprefix("sqlite:///")).parent if gradebook else None
+        release = settings.root / "exercises" / homework.slug / f"{homework.slug}.ipynb"
+        said = write(
+            store.all(),
+            homework,
+            url,
+            allow_lower=settings.allow_lower,
+            release=release if release.is_file() else None,
+            course=course,
+        )
+        if gradebook and said:  # our own says what the results say
+            print(*said, sep="\n")
+    for words in store.damaged.values():
+        print(words)
 
 
 # ---------------------------------------------------------------- the sandbox, ahead
