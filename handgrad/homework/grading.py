@@ -134,6 +134,7 @@ class _Run:
         self._answers: Answers | None = None
         self._stopped: dict[str, str] = {}
         self._missing: set[str] = set()
+        self._gone = False  # a cell has just ended the sandbox
 
     # ------------------------------------------------------------ for Homework.judge
 
@@ -225,12 +226,13 @@ class _Run:
     def _load(self, answers: Answers) -> bool:
         """Run the cells; False if one ended the sandbox, which is then left out of the next attempt."""
         again: list[int] = []
+        self._gone = False
         for place, cell in enumerate(self.cells):
             if place not in self._deadly and not self._cell(answers, place, cell):
                 again.append(place)
             if self._gone:
                 return False
-            if cell.keep and not self._keep(answers, cell):
+            if cell.keep and not self._keep(answers, place, cell):
                 return False
         for place in again:  # a cell may have stood above what it needs
             self._cell(answers, place, self.cells[place])
@@ -240,7 +242,6 @@ class _Run:
 
     def _cell(self, answers: Answers, place: int, cell: Cell) -> bool:
         """Run one cell, and return whether it ran."""
-        self._gone = False
         name = f"<cell {cell.number}>"
         try:
             raised = answers.ask(op="cell", source=cell.source, name=name).get("raised")
@@ -257,15 +258,16 @@ class _Run:
         self.failures.pop(place, None)
         return True
 
-    def _keep(self, answers: Answers, cell: Cell) -> bool:
+    def _keep(self, answers: Answers, place: int, cell: Cell) -> bool:
         try:
             answers.ask(op="keep", parts=list(cell.keep))
-        except Ended:
+        except Ended as stop:  # nothing of the student's is called here: the cell has left the sandbox broken
+            self._trapped(stop)
+            self._deadly.add(place)
+            self._fail(place, cell, ENDINGS[stop.ending])
             self._gone = True
             return False
         return True
-
-    _gone = False
 
     def _fail(self, place: int, cell: Cell, words: str) -> None:
         if cell.grade_id not in self.homework.given:
