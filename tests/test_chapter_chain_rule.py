@@ -164,7 +164,8 @@ SHAPES = {"dS": (7, 3), "dW": (5, 3), "H_by_S": (7, 3, 7, 3), "S_by_W": (7, 3, 5
         ("H_by_S", (7, 3), "all axes of the output, then all"),
         ("S_by_W", (5, 7), "all axes of the output, then all"),
         ("S_by_b", (3, 3), "all axes of the output, then all"),
-        ("S_by_b", [7, 3, 3], "write a tuple"),
+        ("S_by_b", "(7, 3, 3)", "write a tuple"),
+        ("S_by_b", [3], "all axes of the output, then all"),
         ("dS", 7, "write a tuple"),
     ],
 )
@@ -191,6 +192,11 @@ def test_a_wrong_choice_is_refused_by_a_nudge(
     said = answered(chapter, "ex-choices", my_choices={**right, text: answer})
     assert words in said
     assert said.count("is right") == 4
+
+
+def test_a_shape_may_be_a_list(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-shapes", my_shapes={key: list(value) for key, value in SHAPES.items()})
+    assert said.count(": right") == len(SHAPES)
 
 
 def test_the_examples_of_a_tuple_are_the_answer_to_nothing(chapter: dict[str, Any]) -> None:

@@ -92,7 +92,8 @@ WRONG = {
     "a sum overlooked": ("seen", "noticed = 'AF'", "C has the shape (7, 3), and b is (3,)"),
     "a line that does not run overlooked": ("seen", "noticed = 'AC'", "does not even run"),
     "other letters": ("seen", "noticed = 'XYZ'", "write letters from A to F"),
-    "no letters": ("seen", "noticed = ['A', 'C', 'F']", "write letters from A to F"),
+    "no letters": ("seen", "noticed = 7", "write letters from A to F"),
+    "letters in a list": ("seen", "noticed = ['A', 'B', 'C', 'F']", "a shape does not see a constant"),
     "no coincidence": ("sizes", "my_sizes = (7, 5, 3)", "incorrect: these fit: X.T @ G"),
     "another coincidence": ("sizes", "my_sizes = (7, 4, 4)", "incorrect: these fit: X.T @ G, G.T @ X"),
     "all equal": ("sizes", "my_sizes = (4, 4, 4)", "incorrect: 12 fit, that is too many"),
@@ -216,9 +217,20 @@ def test_an_exercise_left_alone_is_not_attempted(chapter: dict[str, Any], exerci
     assert "correct" not in text
 
 
-@pytest.mark.parametrize("letters", ["A, C, F", "a c f", "F,C,A", " ACF "])
-def test_letters_may_be_separated(chapter: dict[str, Any], letters: str) -> None:
+@pytest.mark.parametrize(
+    "letters",
+    ["A, C, F", "a c f", "F,C,A", " ACF ", "A, C and F.", "A; C; F", ["A", "C", "F"], ("f", "c", "a")],
+)
+def test_letters_are_read_in_any_sensible_spelling(chapter: dict[str, Any], letters: Any) -> None:
     assert judged(chapter, "seen", f"noticed = {letters!r}").startswith("correct")
+
+
+def test_shapes_and_sizes_may_be_lists(chapter: dict[str, Any]) -> None:
+    said = judged(chapter, "shapes", "my_shapes.update(dX=[6, 4], dW=[3, 4], dtau=[])")
+    assert "dX: correct" in said
+    assert "dW: incorrect, (3, 4): looks transposed" in said
+    assert "dtau: correct" in said
+    assert judged(chapter, "sizes", "my_sizes = [4, 5, 4]").startswith("correct")
 
 
 def test_the_example_of_a_tuple_is_the_answer_to_nothing(chapter: dict[str, Any]) -> None:

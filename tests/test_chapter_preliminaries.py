@@ -94,6 +94,14 @@ WRONG_TEST = {
     7: ("[[3, 1], [2, 0], [0, 2]]", "transposed, one row for each input"),
     8: ("[5, 10]", "Two layouts, and one product"),
 }
+FORM = {
+    1: ("(3, 7)", "the rows of A come first"),
+    2: ("'43'", "write a number, without quotes"),
+    3: ("'A @ B.T'", "write one letter, from a to d"),
+    4: ("'2 x_3'", "write one letter, from a to d"),
+    7: ("[3, 2, 0, 1, 0, 2]", "write rows, one list for each output"),
+    8: ("[[13, 2, 20]]", "write one list of numbers"),
+}
 
 
 @pytest.mark.parametrize("number", WRONG_TEST)
@@ -105,6 +113,12 @@ def test_one_wrong_answer_keeps_the_reader_in(chapter: dict[str, Any], number: i
     assert reason in line
     assert "7 of 8" in said
     assert "skip" not in said
+
+
+@pytest.mark.parametrize("number", FORM)
+def test_an_answer_in_another_form_is_told_the_form(chapter: dict[str, Any], number: int) -> None:
+    answer, form = FORM[number]
+    assert f"{number}: incorrect: {form}" in quizzed(chapter, **{f"q{number}": answer})
 
 
 @pytest.mark.parametrize(
@@ -255,6 +269,22 @@ def test_a_shape_may_be_a_list_and_an_error_may_have_a_capital(chapter: dict[str
     said = judged(chapter, "ex-shapes", "my_shapes.update(A=[6, 3], D='Error')")
     assert "A: correct" in said
     assert "D: correct" in said
+
+
+def test_a_shape_may_be_an_array(chapter: dict[str, Any]) -> None:
+    said = judged(chapter, "ex-shapes", "my_shapes.update(A=np.array([6, 3]), F=np.array(6))")
+    assert "A: correct" in said
+    assert "F: incorrect: count the axes" in said
+
+
+def test_a_mended_loss_is_tried_at_as_many_sizes_as_the_check_says(chapter: dict[str, Any]) -> None:
+    sizes = []
+
+    def seen(y: Any, t: Any) -> Any:
+        sizes.append(len(t))
+        return ((y[:, 0] - t) ** 2).mean()
+
+    assert chapter["judge_mended"](seen) == f"correct, at {len(set(sizes))} sizes"
 
 
 def test_the_untransposed_product_is_refused_and_the_sum_is_called_one_too_many(
