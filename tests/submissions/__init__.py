@@ -15,7 +15,7 @@ from typing import Any
 
 from .answers import FULL, HEADS, PART, Answers, Causes, answers, function, untouched
 from .dress import BODY, DRESSES, code_cell
-from .hostile import CHEATS, LIMITS
+from .hostile import CHEATS, HANGING, LIMITS
 
 __all__ = ["FULL", "KINDS", "Declared", "Submission", "class_of", "disagreement", "generate"]
 
@@ -58,16 +58,18 @@ def generate(count: int, seed: int, kinds: dict[str, float] | None = None) -> It
     for number, kind in enumerate(_spread(count, shares, rng)):
         turn = turns[kind] = turns.get(kind, -1) + 1
         data, declared = _MAKE[kind](copy.deepcopy(handed_out), random.Random(rng.random()), turn)
-        yield f"{kind}-{number:04d}", data, declared
+        yield f"{number:04d}-{kind}", data, declared
 
 
-def class_of(normal: int, hostile: int, seed: int) -> Iterator[Submission]:
-    """A class of which `hostile` loop, exit or take all memory, and the others are ordinary."""
+def class_of(normal: int, hanging: int, seed: int) -> Iterator[Submission]:
+    """An ordinary class with some that hang or kill the kernel, mixed."""
     ordinary = {
         kind: share for kind, share in KINDS.items() if kind not in ("limit", "cheating", "unreadable")
     }
-    yield from generate(normal, seed, ordinary)
-    yield from generate(hostile, seed + 1, {"limit": 1.0})
+    everyone = [*generate(normal, seed, ordinary), *generate(hanging, seed + 1, {"hanging": 1.0})]
+    random.Random(seed).shuffle(everyone)
+    for number, (_, data, declared) in enumerate(everyone):
+        yield f"{number:04d}-{declared.kind}", data, declared
 
 
 def _spread(count: int, shares: dict[str, float], rng: random.Random) -> list[str]:
@@ -228,6 +230,7 @@ _MAKE = {
     "numerical": _numerical,
     "cheating": _hostile(CHEATS, "cheating"),
     "limit": _hostile(LIMITS, "limit"),
+    "hanging": _hostile({name: LIMITS[name] for name in HANGING}, "limit"),
     "unreadable": _unreadable,
 }
 

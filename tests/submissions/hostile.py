@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .answers import FULL, HEADS, function
 
-__all__ = ["CHEATS", "LIMITS", "Hostile"]
+__all__ = ["CHEATS", "HANGING", "LIMITS", "Hostile"]
 
 LOSES = {
     "forward": ("forward-grade", "backward-grade"),  # the backward is judged after a call of the forward
@@ -110,6 +110,25 @@ LIMITS = {
     "recursion-in-c": body("mended", "a = []\nfor _ in range(10**6):\n    a = [a]\nreturn repr(a)"),
 }
 
+# Those that hang or kill the kernel, for graders without limits too: none takes memory or floods the disk.
+HANGING = (
+    "loop",
+    "loop-forward",
+    "loop-that-catches",
+    "loop-numpy",
+    "loop-in-c",
+    "loop-in-a-pattern",
+    "loop-in-del",
+    "loop-in-eq",
+    "loop-in-a-cell",
+    "loop-recursive",
+    "sleep",
+    "exit",
+    "exit-forward",
+    "exit-in-a-cell",
+    "exit-after-forging",
+)
+
 EQUAL = (
     "class Equal(np.ndarray):\n    def __eq__(self, other):\n        return np.True_\n"
     "    def __array_function__(self, *a, **k):\n        return True\n    def __sub__(self, other):\n"
@@ -122,8 +141,9 @@ CHEATS = {
         "np.linalg.norm = lambda *a, **k: 0.0\nnp.testing.assert_allclose = lambda *a, **k: None"
     ),
     "patched-check": cheat(
-        "import handgrad\n\nclass Perfect:\n    ok = True\n    def points(self, table):\n"
-        "        return sum(table.values())\n\n"
+        "import handgrad\n\nclass Perfect:\n    ok, verdict, findings = True, 'correct', ()\n"
+        "    parts = dict.fromkeys('out dx dw db dW dX dx1 dx2'.split(), 'right')\n"
+        "    def points(self, table, *more, **options):\n        return float(sum(table.values()))\n\n"
         "check = check_gradient = check_formula = lambda *a, **k: Perfect()\nhandgrad.check = check"
     ),
     "patched-report": cheat(
