@@ -1,7 +1,9 @@
 """What is said of each named cause: one row a slug, the likely cause and the next step.
 
-A slug may end in an argument, `missing-path:mean` or `divided-by-N`; `{what}` stands for the value
-("dw"), `{arg}` for that argument. Mistakes of a layer bring their own sentence and need no row.
+A slug may end in an argument, `missing-path:mean` or `divided-by-N`. `{what}` stands for the value
+("dw"), `{arg}` for that argument, `{upstream}` for the upstream gradient's name ("dout", "dH") and `{it}` for
+the same where it has been spoken of; where the name is not known they say "the upstream gradient" and "it".
+Mistakes of a layer bring their own sentence and need no row.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ CAUSES: dict[str, Words] = {
     ),
     "divided-by": Words(
         "looks like {what} divided by {arg} once too often: every entry is 1/{arg} of the right one",
-        "check: each mean over {arg} in the forward is one 1/{arg}; in a backward, dout already carries the loss's",
+        "check: each mean over {arg} in the forward is one 1/{arg}; in a backward, {upstream} already carries "
+        "the loss's",
     ),
     "multiplied-by": Words(
         "looks like {what} without its 1/{arg}: every entry is {arg} times too large",
@@ -34,23 +37,35 @@ CAUSES: dict[str, Words] = {
     ),
     "doubled": Words(
         "looks like {what} counted twice: every entry is 2 times the right one",
-        "check: is a sum taken twice, or the ½ of a square forgotten?",
+        "check: is one use counted twice, or does the forward hold a ½ that is forgotten here?",
     ),
     "halved": Words(
         "looks like half of {what}",
-        "check: a square brings down a 2 that cancels a ½; is the ½ applied again?",
+        "check: is one of two equal uses left out, the 2 of a square lost, or a ½ applied twice?",
     ),
     "all-zero": Words(
         "every entry is zero, and the true gradient is not",
         "check: is the array that was made with zeros ever filled?",
     ),
     "ignores-dout": Words(
-        "looks like the upstream gradient was taken as all ones: dout has no effect on {what}",
-        "check: the chain rule multiplies the local derivative by dout",
+        "looks like the upstream gradient was taken as all ones: {it} has no effect on {what}",
+        "check: the chain rule multiplies the local derivative by {upstream}",
     ),
     "jacobian-not-transposed": Words(
-        "looks like J @ dout, the Jacobian times the upstream gradient: the chain rule wants the transpose of J",
-        "check: {what}[j] is the sum over i of dout[i] times the derivative of output i by input j",
+        "looks like the Jacobian J times {upstream}: the chain rule wants the transpose of J",
+        "check: {what}[j] is the sum over i of entry i of {upstream} times the derivative of output i by input j",
+    ),
+    "output-for-slope": Words(
+        "looks as if the output of {arg} stands where its derivative should",
+        "check: differentiate {arg}(s) for one number s; that slope is the factor",
+    ),
+    "input-for-slope": Words(
+        "looks as if the input of {arg} stands where its derivative should",
+        "check: differentiate {arg}(s) for one number s; that slope is the factor",
+    ),
+    "missing-slope": Words(
+        "looks as if the derivative of {arg} is missing: what comes back is passed on unchanged there",
+        "check: differentiate {arg}(s) for one number s; that slope is one more factor",
     ),
     "transposed": Words(
         "looks like {what} transposed",
@@ -62,7 +77,7 @@ CAUSES: dict[str, Words] = {
     ),
     "doubled-path": Words(
         "the {arg} path is counted twice: its share of {what} has coefficient 2",
-        "check: draw the graph; each path is added once, and a square's 2 may have a ½ beside it",
+        "check: draw the graph; each path is added once",
     ),
     "sign-of-path": Words(
         "the {arg} path has the wrong sign: its share of {what} has coefficient −1",
@@ -149,7 +164,7 @@ CAUSES: dict[str, Words] = {
 }
 
 
-def words_for(slug: str, what: str, arg: str = "") -> Words:
+def words_for(slug: str, what: str, arg: str = "", upstream: str = "") -> Words:
     """The words of a cause, filled in. A slug with an argument finds the row of its stem."""
     row = CAUSES.get(slug)
     if row is None:
@@ -157,4 +172,5 @@ def words_for(slug: str, what: str, arg: str = "") -> Words:
         if not tail and "-by-" in slug:
             stem, tail = slug.rsplit("-", 1)
         row, arg = CAUSES.get(stem, Words("", "")), arg or tail
-    return Words(*(text.format(what=what, arg=arg) for text in row))
+    named = {"upstream": upstream or "the upstream gradient", "it": upstream or "it"}
+    return Words(*(text.format(what=what, arg=arg, **named) for text in row))

@@ -90,6 +90,7 @@ def check_case(
         earlier=", ".join(ledger.tried),
         arguments=lambda: tuple(copy_arguments(inputs).values()),
         inputs=inputs,
+        upstream="" if layer.is_loss else "dout",
     )
     if case.stress:
         _stress(ledger, layer, given, context)

@@ -40,8 +40,9 @@ class Claim:
 
     `arguments` makes fresh copies of what the reference function of this role takes; `own` gives the
     gradient of the student's own forward and its relative accuracy, where that forward is wrong; `slips` gives
-    what the usual slips with the upstream gradient would have returned, by cause; `told` what mistakes that
-    the caller knows of would have, by the sentence that tells them.
+    what the usual slips in the chain rule would have returned, by cause; `told` what mistakes that the caller
+    knows of would have, by the sentence that tells them. `upstream` is what the upstream gradient `dout` is
+    called where the answer comes from, "" where that is not known.
     """
 
     role: str
@@ -53,6 +54,7 @@ class Claim:
     layer: Layer | None = None
     arguments: Callable[[], tuple[Any, ...]] = tuple
     dout: Array | None = None
+    upstream: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[], tuple[Array, float] | None] | None = None
     slips: Callable[[], Mapping[str, Array]] = dict
@@ -78,14 +80,15 @@ def _advice(claim: Claim) -> str:
         return "next: move this one number a little, and see how far the output goes"
     if claim.layer is not None and REST in claim.layer.spec.outputs.get("out", ()):
         return "next: take a single number for x; derive its gradient by hand, and compare it with yours"
-    return "next: take N=1, then N=2; derive one entry with sums and indices, and compare it with yours"
+    sizes = (claim.layer.smallest if claim.layer else "") or "the smallest sizes, one axis of 2 or 3"
+    return f"next: take {sizes}; derive one entry with sums and indices, and compare it with yours"
 
 
 _Found = tuple[str | None, str, str]
 
 
 def _named(slug: str, claim: Claim, arg: str = "") -> _Found:
-    words = words_for(slug, claim.what, arg)
+    words = words_for(slug, claim.what, arg, claim.upstream)
     return slug, words.cause, words.step
 
 
@@ -132,7 +135,8 @@ def _mistake(claim: Claim) -> _Found | None:
         if wrong is None or _close(wrong, claim.truth, claim.tolerance):
             continue
         if _close(claim.value, wrong, claim.tolerance):
-            return mistake.cause, mistake.tell(claim.what), words_for(mistake.cause, claim.what).step
+            step = words_for(mistake.cause, claim.what, upstream=claim.upstream).step
+            return mistake.cause, mistake.tell(claim.what), step
     return None
 
 
@@ -178,7 +182,7 @@ def _path(claim: Claim) -> _Found | None:
             return None
         if stem:
             causes.append(f"{stem}:{name}")
-    words = [words_for(cause, claim.what) for cause in causes]
+    words = [words_for(cause, claim.what, upstream=claim.upstream) for cause in causes]
     return causes[0], "\n  ".join(w.cause for w in words), words[0].step
 
 
@@ -268,7 +272,8 @@ def _is_run(lines: NDArray[np.bool_]) -> bool:
 
 def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:
     """Regions that have a name: the signs of same-shaped arrays, and the labels' entries."""
-    arrays = {"dout": claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
+    upstream = claim.upstream or "the upstream gradient"
+    arrays = {upstream: claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
     masks: dict[str, NDArray[np.bool_]] = {}
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
@@ -302,7 +307,7 @@ _STEPS: tuple[tuple[str, Callable[[Claim], _Found | None]], ...] = (
     ("mistake", _mistake),
     ("path", _path),
     ("factor", _factor),
-    ("upstream", _slip),
+    ("slip", _slip),
     ("transposed", _transposed),
     ("region", _region),
 )

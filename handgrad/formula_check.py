@@ -16,7 +16,7 @@ from handgrad.axes import REST, Tokens, classify, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.draws import generator
 from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layout, nearest
-from handgrad.formula import Assignment, Expr, evaluate_program, infer_program, parse
+from handgrad.formula import OPERATIONS, Assignment, Call, Expr, evaluate_program, infer_program, parse
 from handgrad.judge import Context, judge_array, sizes_text
 from handgrad.ledger import Ledger
 from handgrad.probe import call, copy_arguments
@@ -222,13 +222,38 @@ class _Question:
                 context, "zero-gradient", f"the true {part} is zero: this question proves nothing", part
             )
         if upstream.ndim:
-            tail = partial(self.tail, self.wrt, values)
-            context = replace(
-                context, dout=upstream, inputs=values, slips=lambda _: slips(tail, values[self.wrt], upstream)
-            )
+            context = replace(context, dout=upstream, upstream=f"d{self.out}", inputs=values)
+        context = replace(context, slips=lambda _: self.slips(values, gradients))
         if self.given.layer is not None:
             context = replace(context, **self.layer_context(values, upstream))
         return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
+
+    def slips(self, values: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """What the usual slips in the chain rule give: with the upstream gradient, and with the slope of a function.
+
+        Slopes are those of lines such as "H = tanh(S)" that come after `wrt`.
+        """
+        at, upstream, truth = values[self.wrt], gradients[self.out], gradients[self.wrt]
+        wrong = slips(partial(self.tail, self.wrt, values), at, upstream) if upstream.ndim else {}
+        for line in self.program:
+            applied = line.expr
+            late = line.target in gradients and line.target != self.wrt
+            if not (late and isinstance(applied, Call) and len(applied.arguments) == 1):
+                continue
+            inner = applied.arguments[0]
+            s = np.asarray(inner.evaluate(values, self.sizes, self.known))
+            slope = numeric.directional(OPERATIONS[applied.function].numbers, s, np.ones_like(s)).value
+            back = partial(
+                numeric.vjp, partial(self.tail, self.wrt, values, end=inner, before=line.target), at
+            )
+            factors = {
+                "output-for-slope": values[line.target],
+                "input-for-slope": s,
+                "missing-slope": np.ones_like(s),
+            }
+            for cause, factor in factors.items():
+                wrong[f"{cause}:{applied.function}"] = truth + back(gradients[line.target] * (factor - slope))
+        return {cause: array for cause, array in wrong.items() if np.isfinite(array).all()}
 
     def truth(self, rng: np.random.Generator) -> tuple[dict[str, Array], dict[str, Array]]:
         """Random values of everything, and the gradient of everything that can be asked for or used."""
@@ -278,10 +303,17 @@ class _Question:
 
         return {"layer": layer, "arguments": arguments, "judged_as": "loss" if layer.is_loss else "backward"}
 
-    def tail(self, name: str, values: Mapping[str, Array], value: Array) -> Array:
-        """The result of the program with one value replaced, and all that depends on it computed anew."""
+    def tail(
+        self, name: str, values: Mapping[str, Array], value: Array, end: Expr | None = None, before: str = ""
+    ) -> Array:
+        """The result of the program with one value replaced, and all that depends on it computed anew.
+
+        Or else the value of the formula `end`, as it stands in the line of `before`.
+        """
         env: dict[str, Any] = {**values, name: value}
         for line in self.program:
+            if end is not None and line.target == before:
+                return end.evaluate(env, self.sizes, self.known)
             if line.target != name:
                 env[line.target] = line.expr.evaluate(env, self.sizes, self.known)
         return np.asarray(env[self.out])

@@ -47,6 +47,7 @@ class Context:
     earlier: str = ""
     arguments: Callable[[], tuple[Any, ...]] = tuple
     dout: Array | None = None
+    upstream: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[str], tuple[Array, float] | None] | None = None
     slips: Callable[[str], Mapping[str, Array]] = lambda _: {}
@@ -215,6 +216,7 @@ def judge_value(
         layer=context.layer,
         arguments=context.arguments,
         dout=context.dout,
+        upstream=context.upstream,
         inputs=context.inputs,
         told={
             words: by[what.removeprefix("d")]

@@ -218,7 +218,7 @@ TANH = {"my_dS": "(1 - H * H) * dH", "my_dW": "X.T @ dS", "my_dX": "dS @ W.T", "
         ("my_dS", "dH - S**2 * dH", "1 - h*h, not s"),
         ("my_dS", "(1 - H) * dH", "the square is missing"),
         ("my_dS", "dH / (1 - H**2)", "divided by the slope"),
-        ("my_dS", "1 - H * H", "dout has no effect on dS"),
+        ("my_dS", "1 - H * H", "dH has no effect on dS"),
         ("my_dS", "(H * H - 1) * dH", "sign"),
         ("my_dW", "X.T @ dH", "dH stands where dS belongs"),
         ("my_dW", "dS @ X.T", "the shapes do not fit"),
@@ -255,7 +255,7 @@ LATE = "dH stands where dS belongs: the step through exp is missing"
 EXP_AFFINE = {
     "exp skipped": (exp_affine(dS=lambda dH, H: dH), LATE, "✗ dX, ✗ dW, ✗ db"),
     "exp skipped for dX": (exp_affine(dX=lambda dH, X, W, H, dS: dH @ W.T), LATE, "✗ dX, ✓ dW, ✓ db"),
-    "upstream forgotten": (exp_affine(dS=lambda dH, H: H), "dout has no effect on dW", "✗ dX, ✗ dW, ✗ db"),
+    "upstream forgotten": (exp_affine(dS=lambda dH, H: H), "it has no effect on dW", "✗ dX, ✗ dW, ✗ db"),
     "one matrix for all columns": (
         exp_affine(dW=lambda dH, X, W, H, dS: (X.T * H.sum(axis=1)) @ dH),
         "one (D, N) matrix for all columns, an impostor",
@@ -314,7 +314,7 @@ SOFTPLUS = {
     "minus forgotten": (lambda d, e, u: d + d / u * e, "the minus of a = -s is missing"),
     "exp skipped": (lambda d, e, u: d - d / u, "the step through exp is missing"),
     "wrong sign": (lambda d, e, u: -d / u, "wrong sign"),
-    "upstream forgotten": (lambda d, e, u: 1 / u, "dout has no effect on ds"),
+    "upstream forgotten": (lambda d, e, u: 1 / u, "it has no effect on ds"),
 }
 
 

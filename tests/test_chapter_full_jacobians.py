@@ -408,7 +408,7 @@ SLIPS = [
     ("my_dW", "a * (1 - a) * x.T", "da is missing"),
     ("my_db", "a * (1 - a)", "da is missing"),
     ("my_dx", "W.T @ (a * (1 - a))", "da is missing"),
-    ("my_dz", "da + a", "no known cause fits next: take M=1, then M=2"),
+    ("my_dz", "da + a", "no known cause fits next: take the smallest sizes"),
 ]
 
 

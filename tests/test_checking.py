@@ -416,6 +416,15 @@ def test_an_overflow_at_large_logits_is_a_warning() -> None:
     assert "subtract each row's maximum before exp" in str(report)
 
 
+def test_a_backward_calls_its_upstream_gradient_dout_and_a_loss_has_none() -> None:
+    said = str(check("relu", backward=lambda dout, x: (x > 0) * 1.0))
+    assert "check: the chain rule multiplies the local derivative by dout" in said
+    true = layers.get("svm").loss
+    assert true is not None
+    averaged_twice = check("svm", loss=lambda x, y: (true(x, y)[0], true(x, y)[1] / len(x)))
+    assert "in a backward, the upstream gradient already carries the loss's" in str(averaged_twice)
+
+
 def stable_loss(x: Any, y: Any) -> float:
     z = x - x.max(axis=1, keepdims=True)
     return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(x)), y]))

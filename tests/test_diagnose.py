@@ -166,7 +166,71 @@ def test_an_own_forward_with_the_true_gradient_explains_nothing() -> None:
 def test_where_nothing_fits_it_says_so_and_what_to_do() -> None:
     found = diagnose(claim(np.tanh(TRUTH) + 0.1))
     assert found == ("unknown", None, "no known cause fits", found.step)
-    assert found.step.startswith("next: take N=1")
+    assert found.step.startswith("next: take the smallest sizes, one axis of 2 or 3; derive one entry")
+
+
+@pytest.mark.parametrize(
+    ("slug", "sizes"),
+    [
+        ("batchnorm", "N=3 and one feature"),
+        ("softmax", "N=1 and two classes"),
+        ("svm", "N=1 and two classes"),
+    ],
+)
+def test_the_sizes_to_try_are_those_at_which_the_layer_has_a_gradient(slug: str, sizes: str) -> None:
+    found = diagnose(claim(np.tanh(TRUTH) + 0.1, layer=layers.get(slug), sizes={"D": 5}))
+    assert found.step.startswith(f"next: take {sizes}; derive one entry with sums and indices")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least"), [({"N": 1, "D": 1}, 0.0), ({"N": 2, "D": 1}, 1e-3), ({"N": 3, "D": 1}, np.inf)]
+)
+def test_one_or_two_samples_leave_batchnorm_without_a_gradient(sizes: dict[str, int], least: float) -> None:
+    layer = layers.get("batchnorm")
+    assert layer.forward is not None
+    assert layer.backward is not None
+    rng = np.random.default_rng(0)
+    cache = layer.forward(*layer.sample(rng, sizes).values())[1]
+    size = np.abs(layer.backward(rng.standard_normal((sizes["N"], 1)), cache)[0]).max()
+    assert size <= least
+    assert (size > 0.01) == (sizes["N"] == 3)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "cause", "step"),
+    [
+        (
+            "dH",
+            "looks like the upstream gradient was taken as all ones: dH has no effect on dx",
+            "check: the chain rule multiplies the local derivative by dH",
+        ),
+        (
+            "",
+            "looks like the upstream gradient was taken as all ones: it has no effect on dx",
+            "check: the chain rule multiplies the local derivative by the upstream gradient",
+        ),
+    ],
+)
+def test_the_upstream_gradient_goes_by_the_name_that_it_has(upstream: str, cause: str, step: str) -> None:
+    wrong = np.cos(TRUTH)
+    found = diagnose(claim(wrong, upstream=upstream, slips=lambda: {"ignores-dout": wrong}))
+    assert (found.words, found.step) == (cause, step)
+
+
+@pytest.mark.parametrize(("upstream", "named"), [("dH", "dH < 0"), ("", "the upstream gradient < 0")])
+def test_a_region_by_the_sign_of_the_upstream_gradient_names_it(upstream: str, named: str) -> None:
+    dout = RNG.normal(size=TRUTH.shape)
+    found = diagnose(claim(np.where(dout < 0, 0.3, TRUTH), dout=dout, upstream=upstream))
+    assert f"exactly those where {named}" in found.words
+
+
+def test_a_factor_is_asked_about_in_words_that_fit_any_forward() -> None:
+    assert diagnose(claim(0.5 * TRUTH)).step == (
+        "check: is one of two equal uses left out, the 2 of a square lost, or a ½ applied twice?"
+    )
+    assert diagnose(claim(2.0 * TRUTH)).step == (
+        "check: is one use counted twice, or does the forward hold a ½ that is forgotten here?"
+    )
 
 
 def test_a_wrong_forward_is_the_next_step_where_nothing_fits() -> None:

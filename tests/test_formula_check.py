@@ -315,6 +315,81 @@ def test_a_mistake_of_a_layer_is_recognised_in_a_formula(layer: str, formula: st
     assert cause(check_formula(formula, wrt, layer=layer)) == expected
 
 
+ACTIVE = {"forward": "S = X @ W + b\nH = tanh(S)\nA = H @ V", "shapes": "X: N D, W: D C, b: C, V: C M"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "expected", "words"),
+    [
+        (
+            "X.T @ (H * dH)",
+            "W",
+            "output-for-slope:tanh",
+            "the output of tanh stands where its derivative should",
+        ),
+        ("sum(dH * H, axis=N)", "b", "output-for-slope:tanh", "differentiate tanh(s) for one number s"),
+        (
+            "(dA @ V.T) * S",
+            "S",
+            "input-for-slope:tanh",
+            "the input of tanh stands where its derivative should",
+        ),
+        ("dH @ W.T", "X", "missing-slope:tanh", "the derivative of tanh is missing"),
+    ],
+)
+def test_a_slope_that_is_not_the_functions_is_named(
+    formula: str, wrt: str, expected: str, words: str
+) -> None:
+    report = check_formula(formula, wrt, **ACTIVE)
+    assert cause(report) == expected
+    assert words in str(report)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt"),
+    [("X.T @ ((1 - S * S) * dH)", "W"), ("X.T @ (2 * H * dH)", "W"), ("H * dA @ V.T", "S")],
+)
+def test_no_slope_is_named_where_another_stands(formula: str, wrt: str) -> None:
+    report = check_formula(formula, wrt, **ACTIVE)
+    assert not report.ok
+    for words in ("output of tanh", "input of tanh", "derivative of tanh"):
+        assert words not in str(report)
+
+
+def test_the_output_of_exp_is_its_slope() -> None:
+    exp = {"forward": "S = X @ W\nE = exp(S)", "shapes": "X: N D, W: D C"}
+    assert check_formula("X.T @ (E * dE)", "W", **exp).ok
+    assert cause(check_formula("X.T @ (S * dE)", "W", **exp)) == "input-for-slope:exp"
+
+
+def test_a_slope_before_a_scalar_loss_is_named_too() -> None:
+    deep = {"forward": "H = sigmoid(X @ W)\nL = sum(H ** 2) / N", "shapes": "X: N D, W: D C"}
+    assert cause(check_formula("X.T @ (H * dH)", "W", **deep)) == "output-for-slope:sigmoid"
+
+
+@pytest.mark.parametrize(
+    ("formula", "question", "words"),
+    [
+        ("1 - H * H", {"forward": "H = tanh(S)", "shapes": "S: N C"}, "dH has no effect on dS"),
+        ("-2 * S", {"forward": "y = -S * S", "shapes": "S: N C"}, "dy has no effect on dS"),
+        ("dy * S", {"forward": "y = S * S", "shapes": "S: N C"}, "is one of two equal uses left out"),
+        ("1 - out * out", {"layer": "tanh"}, "dout"),
+    ],
+)
+def test_the_upstream_gradient_goes_by_its_name_in_the_question(
+    formula: str, question: dict[str, str], words: str
+) -> None:
+    report = check_formula(formula, "x" if "layer" in question else "S", **question)
+    assert words in str(report)
+    assert ("dout" in str(report)) == ("layer" in question)
+
+
+def test_a_jacobian_that_is_not_transposed_is_told_with_that_name() -> None:
+    said = str(check_formula("A @ dy", "x", forward="y = A @ x", shapes="A: D D, x: D"))
+    assert "looks like the Jacobian J times dy: the chain rule wants the transpose of J" in said
+    assert "dx[j] is the sum over i of entry i of dy times the derivative of output i by input j" in said
+
+
 TOLD = {"dS stands on the wrong side": "dS.T @ X", "the bias is not multiplied by anything": "X.T @ dS * 3"}
 
 

@@ -192,6 +192,8 @@ def test_an_upstream_taken_as_ones_is_named() -> None:
     ones = np.ones_like(DOUT) * (1 - f(X, W) ** 2)
     report = check_gradient(f, {"x": X, "w": W}, (ones @ W.T, DW), dout=DOUT)
     assert cause(report) == "ignores-dout"
+    assert "looks like the upstream gradient was taken as all ones: it has no effect on dx" in str(report)
+    assert "dout" not in str(report)
 
 
 def test_a_scalar_input_takes_a_scalar_gradient() -> None:

@@ -291,6 +291,12 @@ BROKEN = {
         'UPDATES = "x"\nPATHS =',
         "UPDATES must be a tuple of arguments of forward, got 'x'",
     ),
+    "smallest sizes that are no words": (
+        GOOD,
+        "PATHS =",
+        "SMALLEST = 3\nPATHS =",
+        'SMALLEST must be words, got 3\n  write SMALLEST = "N=3 and one feature"',
+    ),
     "no case": (
         GOOD,
         'CASES = (Case("first", {"N": 7, "D": 5, "M": 3}),)',

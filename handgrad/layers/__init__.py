@@ -15,6 +15,7 @@ A layer file defines
     tangent(*inputs, *moves) -> J u   optional: the derivative of out along a move of each of GRADS, written by
                hand where that is much cheaper than a complex step; the tests compare the two
     UPDATES    optional: names of dict arguments that forward changes, as documented
+    SMALLEST   optional: "N=3 and one feature", the least sizes at which the gradient is not zero by itself
 
 A file whose name starts with an underscore is no layer.
 
@@ -100,6 +101,7 @@ class Layer:
     paths: Mapping[str, Mapping[str, Callable[..., Any]]]
     updates: tuple[str, ...] = ()
     cache_doc: str = ""
+    smallest: str = ""
     forward: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None
     loss: Callable[..., Any] | None = None
@@ -219,6 +221,11 @@ def _validate(slug: str, module: ModuleType) -> Layer:
     updates = getattr(module, "UPDATES", ())
     if not isinstance(updates, tuple) or any(name not in arguments for name in updates):
         raise broken(f"UPDATES must be a tuple of arguments of {inner.__name__}, got {updates!r}")
+    smallest = getattr(module, "SMALLEST", "")
+    if not isinstance(smallest, str):
+        raise broken(
+            f"SMALLEST must be words, got {smallest!r}", step='write SMALLEST = "N=3 and one feature"'
+        )
     for name, kind in (("CASES", Case), ("MISTAKES", Mistake)):
         entries = getattr(module, name)
         for i, entry in enumerate(entries):
@@ -266,6 +273,7 @@ def _validate(slug: str, module: ModuleType) -> Layer:
         paths=module.PATHS,
         updates=updates,
         cache_doc=getattr(module, "CACHE", ""),
+        smallest=smallest,
         forward=functions["forward"],
         backward=functions["backward"],
         loss=functions["loss"],

@@ -37,6 +37,7 @@ from handgrad.layers._common import Array
 SHAPES = "x: N D, gamma: D, beta: D -> out: N D"
 REDUCTION = "mean and variance are averages over N; dgamma and dbeta are sums over N, without a 1/N"
 GRADS = ("x", "gamma", "beta")
+SMALLEST = "N=3 and one feature"
 CACHE = "(x, x_hat, mean, std, gamma), with std = sqrt(var + eps)"
 UPDATES = ("bn_param",)
 

@@ -27,6 +27,7 @@ from handgrad.layers._common import Array
 SHAPES = "x: N C, y: N -> loss:"
 REDUCTION = "the loss is the mean over N, so every entry of dx carries the 1/N; rows are normalised over C"
 GRADS = ("x",)
+SMALLEST = "N=1 and two classes"
 
 
 def loss(x: Array, y: Array) -> tuple[Any, Array]:

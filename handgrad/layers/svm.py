@@ -28,6 +28,7 @@ from handgrad.layers._common import Array
 SHAPES = "x: N C, y: N -> loss:"
 REDUCTION = "the loss sums over C and is the mean over N, so every entry of dx carries the 1/N"
 GRADS = ("x",)
+SMALLEST = "N=1 and two classes"
 
 
 def loss(x: Array, y: Array) -> tuple[Any, Array]:

@@ -59,7 +59,7 @@ def test_nothing_attempted_earns_nothing(mark, full):
 @pytest.mark.parametrize(
     ("cell", "answer", "points", "cause"),
     [
-        ("bowl", bowl(A="dH"), 3, ("dA", None)),
+        ("bowl", bowl(A="dH"), 3, ("dA", "missing-slope:log")),
         ("bowl", bowl(S="-2 * S * dA"), 3, ("dS", "sign")),
         ("bowl", bowl(S="S * dA"), 3, ("dS", "halved")),
         ("bowl", bowl(S="2 * S"), 3, ("dS", None)),
