@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import math
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from handgrad.errors import NotebookError, layout
+from handgrad.homework.progress import shown, spinning
 
 __all__ = ["add_arguments", "run"]
 
 _SETTINGS = "run.json"
+_INTERRUPTED = 130  # the exit code of a command that Ctrl-C has ended
+
+
+def _number(least: float, unit: str, of: Callable[[str], float] = float) -> Callable[[str], Any]:
+    """What reads a number of at least `least` from the command line, and says what is expected if it is none."""
+
+    def read(text: str) -> float:
+        try:
+            value = of(text)
+        except ValueError:
+            value = math.nan
+        if not (least <= value < math.inf):
+            raise argparse.ArgumentTypeError(f"{text!r}: expected {unit}, {least:g} or more")
+        return value
+
+    return read
+
+
+def _gradebook(text: str) -> str:
+    if text != "none" and "://" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected none, or an address: sqlite:///{text}")
+    return text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--homework", metavar="SLUG", help="which homework, for example affine")
     parser.add_argument("--out", type=Path, default=Path("graded"), metavar="FOLDER", help="default: graded")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="default: one for each core")
+    parser.add_argument(
+        "--workers",
+        type=_number(1, "a whole number", int),
+        default=0,
+        metavar="N",
+        help="submissions graded at the same time; default: one for each core",
+    )
     parser.add_argument(
         "--isolation",
         choices=("wasm", "process"),
@@ -40,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="wasm: a sandbox (default); process: a plain subprocess with your rights, for code that you trust",
     )
     parser.add_argument(
-        "--prepare", action="store_true", help="compile the sandbox ahead (once, about a minute)"
+        "--prepare", action="store_true", help="compile the sandbox ahead: once, one to three minutes"
     )
     parser.add_argument(
         "--again", action="store_true", help="grade also what has been graded and is unchanged"
@@ -49,35 +79,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-lower", action="store_true", help="let a mark that was recorded become lower"
     )
     parser.add_argument(
-        "--seed", metavar="TEXT", help="of the numbers that answers are tried with; default: new"
+        "--seed",
+        metavar="TEXT",
+        help="of the numbers that answers are tried with; default: new, and kept in FOLDER for the next time",
     )
     parser.add_argument(
-        "--book", default="", metavar="ADDRESS", help="where the book is read, for links to it"
+        "--book",
+        default="",
+        metavar="ADDRESS",
+        help="where your students read the book, for links to its sections",
     )
     parser.add_argument(
         "--gradebook",
+        type=_gradebook,
         metavar="URL",
         help="nbgrader's gradebook, for example sqlite:///grading/gradebook.db; default: FOLDER/gradebook.db; "
         "none: write no gradebook",
     )
     limits = parser.add_argument_group("limits of one submission")
-    limits.add_argument("--instructions", type=float, metavar="N", help="for a cell or a call (default 1e10)")
     limits.add_argument(
-        "--seconds", type=float, metavar="S", help="for a cell or a call that waits (default 20)"
+        "--instructions",
+        type=_number(1, "a number"),
+        metavar="N",
+        help="for a cell or a call (default 1e10)",
     )
-    limits.add_argument("--memory", type=int, metavar="MB", help="default 192")
+    limits.add_argument(
+        "--seconds",
+        type=_number(0.1, "a number of seconds"),
+        metavar="S",
+        help="for a cell or a call that waits (default 20)",
+    )
+    limits.add_argument(
+        "--memory", type=_number(64, "a whole number of megabytes", int), metavar="MB", help="default 192"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Grade, and return the exit code: 0 if all were graded or are listed as unreadable.
+    """Grade, and return the exit code: 0 if all were graded or are listed as unreadable, 130 after Ctrl-C.
 
     Raises HandgradError for what keeps the whole run from happening.
     """
-    if args.prepare:
-        return _prepare()
-    if args.submissions is None or args.homework is None:
-        args.parser.error("write: handgrad grade SUBMISSIONS --homework SLUG (or --prepare)")
-    from handgrad.homework import batch, collect, records, source
+    from handgrad.homework.records import Store
+
+    try:
+        if args.prepare:
+            return _prepare()
+        if args.submissions is None or args.homework is None:
+            args.parser.error("write: handgrad grade SUBMISSIONS --homework SLUG (or --prepare)")
+        return _run(args)
+    except KeyboardInterrupt:
+        done = 0 if args.prepare else sum(1 for _ in Store(args.out).all())
+        kept = f"{done} {'is' if done == 1 else 'are'} recorded in {args.out}; " if done else ""
+        print(f"stopped: {kept}the same command goes on from here", file=sys.stderr)
+        return _INTERRUPTED
+    except OSError as error:
+        where, said = str(error.filename or args.out), error.strerror or str(error)
+        step = "mend that, or choose another folder with --out; what was graded is kept"
+        raise NotebookError(layout(where, "cannot be used", [said], step=step)) from error
+
+
+def _run(args: argparse.Namespace) -> int:
+    from handgrad.homework import batch, collect, source
     from handgrad.homework.sync import find_root
 
     root = find_root(Path.cwd())
@@ -91,20 +153,47 @@ def run(args: argparse.Namespace) -> int:
         )
     elif not _is_ready():
         _prepare()
-    batch.self_test(settings)
-    print(f"{homework.title}: {len(submissions)} submissions")
+    settings.out.mkdir(parents=True, exist_ok=True)
+    if not os.access(settings.out, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(settings.out))
+    count = len(submissions)
+    print(f"{homework.title}: {count} submission{'' if count == 1 else 's'}", flush=True)
+    _try(args, settings)
+    _keep_seed(settings)
     begun = time.monotonic()
-    with _shown(len(submissions)) as told:
+    with shown(count) as told:
         tally = batch.grade_all(submissions, settings, told=told)
-    _leave(settings, homework, args.gradebook)
+    _leave(settings, homework)
     print(f"{time.monotonic() - begun:.0f} seconds", file=sys.stderr)
     print(
         f"graded {tally.graded}, unchanged {tally.unchanged}, unreadable {tally.unreadable}: "
         f"open {settings.out / 'class.html'}"
     )
-    for words in dict.fromkeys([*tally.kept, *records.Store(settings.out).kept()]):
+    for words in (*told.unreadable, *tally.kept):
         print(words)
+    if tally.unreadable > len(told.unreadable):
+        print(f"{tally.unreadable - len(told.unreadable)} more are unreadable: that page lists them")
+    if args.gradebook != "none":
+        for words in _write_gradebook(args, settings, homework):
+            print(words)
     return 0
+
+
+def _try(args: argparse.Namespace, settings: Any) -> None:
+    """Grade the author's own solution first. Raises SandboxError, and says so if limits were given that are too low."""
+    from handgrad.homework import batch
+    from handgrad.homework.sandbox import SandboxError
+
+    try:
+        batch.self_test(settings)
+    except SandboxError as error:
+        names = [n for n in ("instructions", "seconds", "memory") if getattr(args, n) is not None]
+        if not names:
+            raise
+        given = ", ".join(f"--{name} {getattr(args, name):g}" for name in names)
+        what = f"the homework's own solution cannot be graded within {given}: nothing was graded"
+        step = "try it without; the defaults are enough for every homework of the book"
+        raise SandboxError(layout("limits", what, str(error).splitlines()[:2], step=step)) from error
 
 
 def _settings(args: argparse.Namespace, root: Path) -> Any:
@@ -114,17 +203,14 @@ def _settings(args: argparse.Namespace, root: Path) -> Any:
 
     given = {"instructions": args.instructions, "seconds": args.seconds, "memory_mb": args.memory}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if any(value <= 0 for value in chosen.values()):
-        args.parser.error("a limit must be more than 0")
     if "instructions" in chosen:
         chosen["instructions"] = int(chosen["instructions"])
         chosen["total"] = 6 * chosen["instructions"]
-    path = args.out / _SETTINGS
-    secret = args.seed or _stored(path, args.homework) or secrets.token_hex(16)
-    args.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"homework": args.homework, "seed": secret}, indent=1) + "\n", encoding="utf-8"
-    )
+    inside = args.submissions if args.submissions.is_dir() else None
+    if inside is not None and args.out.resolve() == inside.resolve():
+        what = "holds the submissions, and cannot hold the grades as well"
+        raise NotebookError(layout(str(args.out), what, step="choose another folder with --out"))
+    secret = args.seed or _stored(args.out / _SETTINGS, args.homework) or secrets.token_hex(16)
     return Settings(
         root,
         args.homework,
@@ -132,11 +218,16 @@ def _settings(args: argparse.Namespace, root: Path) -> Any:
         Limits(**chosen),
         args.isolation,
         secret,
-        max(0, args.workers),
+        args.workers,
         args.allow_lower,
         args.again,
         args.book,
     )
+
+
+def _keep_seed(settings: Any) -> None:
+    data = json.dumps({"homework": settings.homework, "seed": settings.secret}, indent=1)
+    (settings.out / _SETTINGS).write_text(data + "\n", encoding="utf-8")
 
 
 def _stored(path: Path, homework: str) -> str:
@@ -152,8 +243,8 @@ def _stored(path: Path, homework: str) -> str:
     return seed
 
 
-def _leave(settings: Any, homework: Any, gradebook: str | None) -> None:
-    """The class page, the tables and the gradebook, from the stored results, one at a time."""
+def _leave(settings: Any, homework: Any) -> None:
+    """The class page and the tables, from the stored results, one at a time."""
     from handgrad.homework import class_page, records
     from handgrad.homework.class_page import ClassSummary
 
@@ -163,24 +254,31 @@ def _leave(settings: Any, homework: Any, gradebook: str | None) -> None:
         summary.add(result)
     store.write("class.html", class_page.page(summary, homework.title))
     records.write_tables(store, homework)
-    if gradebook != "none":
-        from handgrad.homework.gradebook import write
 
-        url = gradebook or f"sqlite:///{(settings.out / 'gradebook.db').resolve().as_posix()}"
-        course = Path(gradebook.removeprefix("sqlite:///")).parent if gradebook else None
-        release = settings.root / "exercises" / homework.slug / f"{homework.slug}.ipynb"
-        said = write(
-            store.all(),
-            homework,
-            url,
-            allow_lower=settings.allow_lower,
-            release=release if release.is_file() else None,
-            course=course,
-        )
-        if gradebook and said:  # our own says what the results say
-            print(*said, sep="\n")
-    for words in store.damaged.values():
-        print(words)
+
+def _write_gradebook(args: argparse.Namespace, settings: Any, homework: Any) -> list[str]:
+    """A gradebook of the run's own, or the course's that was named, with a notebook for each of its scores."""
+    from handgrad.homework.gradebook import write
+    from handgrad.homework.records import Store
+
+    own = f"sqlite:///{(settings.out / 'gradebook.db').resolve().as_posix()}"
+    release = settings.root / "exercises" / homework.slug / f"{homework.slug}.ipynb"
+    return write(
+        Store(settings.out).all(),
+        homework,
+        args.gradebook or own,
+        allow_lower=settings.allow_lower,
+        release=release if release.is_file() else None,
+        course=_course(args.submissions) if args.gradebook else None,
+    )
+
+
+def _course(submissions: Path) -> Path | None:
+    """The folder of nbgrader's submitted/, if that is what was given."""
+    whole = submissions.resolve()
+    if whole.name == "submitted":
+        return whole.parent
+    return whole if (whole / "submitted").is_dir() else None
 
 
 # ---------------------------------------------------------------- the sandbox, ahead
@@ -205,8 +303,11 @@ def _prepare() -> int:
     begun = time.monotonic()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, env=environment)
-    with _spinning("compiling the sandbox: once, about a minute"):
-        said = child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+    try:
+        with spinning("compiling the sandbox: once, one to three minutes"):
+            said = child.communicate()[1].decode("utf-8", "replace").strip().splitlines()
+    finally:
+        child.kill()  # which does nothing to one that has ended
     if child.returncode != 0:
         from handgrad.homework.sandbox import SandboxError
 
@@ -214,48 +315,3 @@ def _prepare() -> int:
         raise SandboxError(layout("sandbox", "cannot be compiled: nothing was graded", said[-2:], step=step))
     print(f"compiled the sandbox in {time.monotonic() - begun:.0f} s")
     return 0
-
-
-@contextmanager
-def _spinning(words: str) -> Iterator[None]:
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        print(words, file=sys.stderr, flush=True)
-        yield
-        return
-    with Progress(SpinnerColumn(), TextColumn(words), TimeElapsedColumn(), console=console) as progress:
-        progress.add_task("", total=None)
-        yield
-
-
-@contextmanager
-def _shown(total: int) -> Iterator[Any]:
-    """A bar with the time left on a terminal; elsewhere, a line for each tenth."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        done = 0
-
-        def line(result: Any, words: str) -> None:
-            nonlocal done
-            done += 1
-            if done == total or done * 10 // total > (done - 1) * 10 // total:
-                print(f"{done} of {total}", file=sys.stderr, flush=True)
-
-        yield line
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=total)
-
-        def bar(result: Any, words: str) -> None:
-            who = "" if result is None else "".join(c for c in result.student[:30] if c.isprintable())
-            progress.update(task, advance=1, description=escape(who))
-
-        yield bar

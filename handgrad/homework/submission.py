@@ -57,6 +57,7 @@ def cells_of(data: bytes, homework: Homework) -> list[Cell]:
     answers = {grade_id for part in homework.parts for grade_id in part.answers}
     cells: list[Cell] = []
     found: set[str] = set()
+    foreign = False  # it has a cell for answers, or for marks, that this homework has not
     texts: list[str] = []
     total, effort = 0, 0
     for number, cell in enumerate(_listed(nb.get("cells")), 1):
@@ -81,14 +82,15 @@ def cells_of(data: bytes, homework: Homework) -> list[Cell]:
             cells.append(Cell(number, grade_id, given[grade_id]))
             continue
         found.update({grade_id} & answers)
+        foreign = foreign or (grade_id not in answers and _is_graded_homework(cell))
         if _MAGIC.search(text) and len(text) <= MOST_MAGIC_SOURCE:
             effort += len(text) * (1 + sum(text.count(sign) for sign in "%!?"))
             text = _python(text) if effort <= MOST_MAGIC_EFFORT else text
         texts.append(text)
         cells.append(Cell(number, grade_id if grade_id in answers else "", text))
-    if not found & (answers | graded) and not _defines(texts, homework):
+    if (foreign or not found & (answers | graded)) and not _defines(texts, homework):
         raise UnreadableError(
-            f"it is another notebook: it has no cell of the homework {homework.slug!r} and defines none of "
+            f"it is another notebook, not the homework {homework.slug!r}: it defines none of "
             f"{', '.join(homework.names[:4])}. Hand in the notebook that you were given, filled in"
         )
     if _is_python_2(nb, texts):
@@ -170,6 +172,12 @@ def _grade_id(cell: dict[str, Any]) -> str:
     meta = metadata.get("nbgrader") if type(metadata) is dict else None
     grade_id = meta.get("grade_id") if type(meta) is dict else None
     return grade_id if type(grade_id) is str else ""
+
+
+def _is_graded_homework(cell: dict[str, Any]) -> bool:
+    """Whether nbgrader's metadata makes the cell one to fill in, or one that is worth points."""
+    meta = cell["metadata"].get("nbgrader") if _grade_id(cell) else {}
+    return meta.get("solution") is True or meta.get("grade") is True
 
 
 def _python(text: str) -> str:
