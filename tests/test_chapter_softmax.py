@@ -174,6 +174,13 @@ def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: A
     assert said.count(": right") == 5
 
 
+@pytest.mark.parametrize("answer", [(7, 7), (5,), (3, 7), (1, 3), (7,), (7, 3, 3), ()])
+def test_a_wrong_shape_is_not_told_the_right_one(chapter: dict[str, Any], answer: Any) -> None:
+    said = answered(chapter, "ex-shapes", my_shapes=dict.fromkeys(SHAPES, answer))
+    assert "expected" not in said
+    assert "right" not in said
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -203,9 +210,10 @@ def test_a_rounded_row_is_right(chapter: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "answer", "words"),
     [
-        ("add 5 to all scores", False, "False is wrong, the loss goes"),
-        ("double every score", True, "True is wrong, the loss goes"),
-        ("shift each column", True, "True is wrong, the loss goes"),
+        ("add 5 to all scores", False, "False is wrong, the loss\n    stays at "),
+        ("reorder the samples", False, "False is wrong, the loss\n    stays at "),
+        ("double every score", True, "True is wrong, the loss\n    goes from "),
+        ("shift each column", True, "True is wrong, the loss\n    goes from "),
         ("shift each row", "yes", "write True or False"),
     ],
 )
@@ -312,6 +320,12 @@ def test_a_loss_or_gradient_that_fails_near_1000_is_refused(
     assert "warning" not in said
 
 
+def test_one_maximum_for_the_whole_batch_is_told_what_it_leaves(chapter: dict[str, Any]) -> None:
+    assert "with one maximum for the whole batch it is 0 over 0" in answered(
+        chapter, "ex-loss", my_softmax_loss=one_maximum
+    )
+
+
 def test_a_right_loss_may_be_written_in_another_way(chapter: dict[str, Any]) -> None:
     def by_logaddexp(x: Any, y: Any) -> Any:
         log_p = x - np.logaddexp.reduce(x, axis=1)[:, None]
@@ -391,6 +405,9 @@ def test_a_wrong_backward_of_the_classifier_is_explained(chapter: dict[str, Any]
         ("P * (dP - sum(P * dP, axis=C))", "the axis must stay: keepdims=True"),
         ("dP - sum(P * dP, axis=C, keepdims=True)", "all of it has to be multiplied by P"),
         ("E * (dP - sum(P * dP, axis=C, keepdims=True))", "E is not yet divided by the row sum"),
+        ("dP", "dP went past the softmax"),
+        ("E * dE", "dE is not handed to you"),
+        ("E * (dP / R + dR)", "dR is not handed to you"),
     ],
 )
 def test_a_wrong_formula_for_softmax_alone_is_explained(
@@ -496,6 +513,7 @@ SOFT = {
     "no label": (lambda P, Y, m: P * m / len(P), "the label path is missing"),
     "own weight": (lambda P, Y, m: (P * Y - Y) / len(P), "the weight of its whole row of Y"),
     "all weights": (lambda P, Y, m: (P * Y.sum() - Y) / len(P), "the weight of its own row, not of all"),
+    "weights brought to 1": (lambda P, Y, m: (P - Y / m) / len(P), "take them as they are"),
     "over all entries": (lambda P, Y, m: (P * m - Y) / P.size, "not over all N C entries"),
 }
 
