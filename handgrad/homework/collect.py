@@ -7,6 +7,7 @@ extracted to disk, no link is followed, and a name is text to be shown, never a 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -68,15 +69,17 @@ class Submission:
 def collect(path: Path, homework: str) -> Iterator[Submission]:
     """Every submission under `path`, one a student, sorted by the student's name.
 
-    `path` is a folder of STUDENT.ipynb, a folder that holds nbgrader's submitted/STUDENT/HOMEWORK/, or a zip of
-    either. Raises NotebookError, before the first one, if it is none of these.
+    `path` is a folder of STUDENT.ipynb, one of STUDENT/any name.ipynb, a folder that holds nbgrader's
+    submitted/STUDENT/HOMEWORK/, or a zip of any. Raises NotebookError, before the first one, if it is none of these.
     """
     everything, source = _listing(path)
     entries = [entry for entry in everything if not entry.outside]
     outside = [_submission(_bare(e), e, source) for e in everything if e.outside and _is_notebook(e)]
     nobody = {homework}  # a notebook of this name is a student's answer in a folder that names the student
     for _ in range(4):
-        found = _tree(entries, homework, source) or _flat(entries, source)
+        found = (
+            _tree(entries, homework, source) or _flat(entries, source) or _folders(entries, homework, source)
+        )
         if {sub.student for sub in found} <= nobody:
             found = []
         if found or (outside and not entries):
@@ -161,7 +164,10 @@ def _listing(path: Path) -> tuple[list[Entry], Path]:
     raise NotebookError(layout(str(path), what, step=step))
 
 
-_ACCEPTED = "give a folder of STUDENT.ipynb, the folder `submitted` of an nbgrader course, or a zip of either"
+_ACCEPTED = (
+    "give a folder of STUDENT.ipynb, of one folder for each STUDENT with one notebook in it, "
+    "the folder `submitted` of an nbgrader course, or a zip of any of them"
+)
 
 
 def _tree(entries: list[Entry], homework: str, source: Path) -> list[Submission]:
@@ -214,9 +220,33 @@ def _flat(entries: list[Entry], source: Path) -> list[Submission]:
     return found
 
 
+def _folders(entries: list[Entry], homework: str, source: Path) -> list[Submission]:
+    """The submissions in a folder for each student, as learning platforms pack them: STUDENT/any name.ipynb.
+
+    A folder that has a homework's name is not a student's; one folder alone is, if a platform named it.
+    """
+    folders: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if len(entry.parts) > 1:
+            folders.setdefault(entry.parts[0], []).append(entry.below(1))
+    holding = any(len(e.parts) == 1 and _is_notebook(e) for below in folders.values() for e in below)
+    alone = len(folders) == 1 and not any(map(_MOODLE.search, folders))
+    if not holding or alone or {homework, *NO_STUDENTS} & {*folders}:
+        return []
+    return [_of_student(_student(top), files, homework, source) for top, files in folders.items()]
+
+
+def _student(name: str) -> str:
+    """The name without what Moodle appends to it: "Ada L_1042_assignsubmission_file_" is "Ada L_1042"."""
+    return _MOODLE.sub("", name)
+
+
+_MOODLE = re.compile(r"_assignsubmission_file_?[^/]*$")
+
+
 def _bare(entry: Entry) -> str:
     """The name of a notebook without its ending; of one whose name leads outside, with the way there."""
-    return (entry.name if entry.outside else entry.parts[-1])[: -len(NOTEBOOK)]
+    return entry.name[: -len(NOTEBOOK)] if entry.outside else _student(entry.parts[-1][: -len(NOTEBOOK)])
 
 
 def _is_notebook(entry: Entry) -> bool:

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="SUBMISSIONS",
-        help="a folder of STUDENT.ipynb, nbgrader's submitted/ folder, or a zip of either",
+        help="a folder of STUDENT.ipynb, one with a folder for each student, nbgrader's submitted/ folder, or a zip",
     )
     parser.add_argument("--homework", metavar="SLUG", help="which homework, for example affine")
     parser.add_argument("--out", type=Path, default=Path("graded"), metavar="FOLDER", help="default: graded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -43,7 +43,7 @@ def page(result: Result, homework_title: str, *, book: str = "") -> str:
         student=clean(result.student, 100),
         file=clean(file, 200),
         readable=result.state == "graded",
-        reason=clean(result.reason.replace(result.file, file) if file else result.reason, 2000),
+        reason=_reason(result.reason.replace(result.file, file) if file else result.reason),
         points=result.points,
         max_points=result.max_points,
         parts=parts,
@@ -106,6 +106,8 @@ def _part(position: int, part: PartResult, failures: Iterable[CellFailure], book
         found += _findings(report, subject if several else "")
     failed = tuple(_failed(f) for f in failures if f.grade_id in part.code)[:MOST_CELLS]
     see = part.see
+    if part.state == "missing":  # what is right then was written for another part
+        by.pop("right", None)
     attempted = part.state == "stopped" or bool(found) or any(s in by for s in ("right", "wrong", "raised"))
     return _Part(
         anchor=f"part-{position}",
@@ -139,6 +141,7 @@ def _findings(report: Mapping[str, Any], subject: str) -> Iterable[_Finding]:
         message = without_answer(text(finding.get("message")), text(finding.get("role")))
         said = take_apart(message, text(finding.get("kind")))
         about = "" if said.what.startswith(f"{subject}:") else subject
+        said = replace(said, what=said.what.removeprefix("check_gradient: "))  # the judge's name, not theirs
         yield _Finding(about, said, finding.get("severity") == "warning")
 
 
@@ -194,13 +197,26 @@ def _failed(failure: CellFailure) -> _Failed:
 
 
 def _section(see: str) -> str:
-    """The section of the book in words: "05_affine#sec-the-sum" is chapter page 05_affine, section “the sum”."""
+    """The section of the book in words: "05_affine#sec-the-sum" is chapter 5 of the book, section “the sum”."""
     found = _SEE.fullmatch(see)
     if not found:
         return ""
     label = (found[2] or "").removeprefix("sec-").replace("-", " ")
     section = f", section “{label}”" if label else ""
-    return f"chapter page {found[1]}{section}"
+    number, _, name = found[1].partition("_")
+    if number.isdigit() and name:
+        return f"chapter {int(number)} of the book{section}"
+    return f"page {found[1]} of the book{section}"
+
+
+def _reason(reason: str) -> str:
+    """Why the notebook could not be read, without what the teacher is to ask of the student."""
+    words = _ASK.sub("", clean(reason, 2000).strip())
+    sentence = words.partition(" ")[0].isalpha()  # not the name of a file
+    return words[:1].upper() + words[1:] if sentence else words
+
+
+_ASK = re.compile(r"(?:[:;,.?] ?| )[Aa]sk (?:for|the student|whose|which)\b[^\n]*$")
 
 
 def book_address(book: str, see: str) -> str:

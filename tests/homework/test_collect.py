@@ -150,6 +150,35 @@ def test_loose_notebooks_beside_the_tree_are_not_dropped(tmp_path):
     assert set(readable(tmp_path)) == {*IN_TREE, "zoe"}
 
 
+def test_a_learning_platforms_zip_has_a_folder_for_each_student(tmp_path):
+    end = "assignsubmission_file_"
+    members = [
+        (f"Ada L_1042_{end}/affine.ipynb", NOTEBOOK),
+        (f"Bob_1043_{end}/affine (1).ipynb", NOTEBOOK),
+        (f"Cy_1044_{end}/solution.pdf", b"x"),
+        (f"Dee_1045_{end}/week 3/my affine.ipynb", NOTEBOOK),
+    ]
+    for start in ("", "Homework 3/"):
+        packed = archive(tmp_path / "a.zip", [(start + name, data) for name, data in members])
+        assert set(readable(packed)) == {"Ada L_1042", "Bob_1043", "Dee_1045"}
+        assert "there is solution.pdf" in reasons(packed)["Cy_1044"]
+    assert set(readable(archive(tmp_path / "b.zip", members[:1]))) == {"Ada L_1042"}
+    assert set(readable(folder(tmp_path / "c", "ada/x.ipynb", "bob/y.ipynb"))) == {"ada", "bob"}
+
+
+def test_a_platforms_zip_without_folders_names_its_students_too(tmp_path):
+    names = [f"Ada L_1042_assignsubmission_file_{file}.ipynb" for file in ("affine", "affine (2)")]
+    assert set(readable(archive(tmp_path / "a.zip", [(names[0], NOTEBOOK)]))) == {"Ada L_1042"}
+    two = reasons(archive(tmp_path / "b.zip", [(name, NOTEBOOK) for name in names]))
+    assert "one student, 2 files" in two["Ada L_1042"]
+
+
+def test_folders_of_homeworks_are_no_students(tmp_path):
+    names = ("affine/ada.ipynb", "softmax/ada.ipynb")
+    with pytest.raises(NotebookError, match="no submission of affine in it"):
+        collect(folder(tmp_path, *names), "affine")
+
+
 def test_a_submission_is_small_and_goes_to_a_worker_as_it_is(tmp_path):
     for path in (folder(tmp_path / "f", "ada.ipynb"), archive(tmp_path / "a.zip", [("ada.ipynb", NOTEBOOK)])):
         (sub,) = collect(path, "affine")

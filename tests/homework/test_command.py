@@ -148,7 +148,7 @@ def test_help_names_every_setting_with_its_default(capsys):
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     for words in (
-        "a folder of STUDENT.ipynb, nbgrader's submitted/ folder, or a zip of either",
+        "a folder of STUDENT.ipynb, one with a folder for each student, nbgrader's submitted/ folder, or a zip",
         "default: graded",
         "default: one for each core",
         "a sandbox (default)",

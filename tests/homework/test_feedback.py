@@ -167,7 +167,7 @@ def test_nothing_attempted_is_told_where_to_start():
     report = check("affine", forward=lambda x, w, b: None)
     text = read(one(report, see="05_affine#sec-affine-batch")).text
     assert "Nothing is attempted yet. A good place to start: Part 1. Only." in text
-    assert "Start with: chapter page 05_affine, section “affine batch”." in text
+    assert "Start with: chapter 5 of the book, section “affine batch”." in text
 
 
 def test_several_questions_in_a_part_say_which_one_a_finding_is_about():
@@ -278,7 +278,7 @@ def test_a_part_that_lost_points_links_to_its_section():
 
 def test_without_an_address_the_section_is_named_in_words():
     reader = read(samples.full_result())
-    assert "Read again: chapter page 08_batchnorm, section “the mean path”." in reader.text
+    assert "Read again: chapter 8 of the book, section “the mean path”." in reader.text
     assert all(link.startswith("#part-") for link in reader.links)
 
 
@@ -384,3 +384,48 @@ def test_a_page_fits_reads_well_and_asks_for_nothing(browser, address, name, wid
     wrong, facts = samples.look(browser, f"{address}/{name}.html", width, theme)
     assert wrong == []
     assert facts["page"] == ("rgb(20, 23, 26)" if theme == "dark" else "rgb(255, 255, 255)")
+
+
+# ---------------------------------------------------------------- what a student would stumble over
+
+
+def test_a_cell_that_did_not_run_is_said_to_be_that_though_another_part_is_right():
+    layer = layers.get("affine")
+    result = one(check("affine", forward=layer.forward), state="missing", code={"backward": "def f("})
+    text = read(replace(result, failures=(CellFailure(7, "backward", "SyntaxError: never closed"),))).text
+    assert "did not run 0 of 2" in text
+    assert "✗ Cell 7 stopped with an error" in text
+    assert "Right: out" not in text
+
+
+def test_an_error_after_the_answer_costs_nothing_and_is_no_red_cross():
+    layer = layers.get("affine")
+    result = one(check("affine", forward=layer.forward), points=2, code={"forward": "…"})
+    text = read(replace(result, failures=(CellFailure(7, "forward", "NameError: y"),))).text
+    assert "Take care: cell 7 stopped with an error" in text
+    assert "This costs no points here." in text
+    assert "✗" not in text
+
+
+def test_a_student_is_not_told_what_the_teacher_should_ask_for():
+    result = Result(
+        "Ada",
+        "affine",
+        "ada.pdf",
+        "",
+        "unreadable",
+        "it is a PDF, not a notebook: ask for the .ipynb file itself",
+    )
+    text = read(result).text
+    assert "It is a PDF, not a notebook" in text
+    assert "ask for" not in text
+    which = "one student, 2 files: a, b. Ask which one counts, and take the others away"
+    assert "One student, 2 files: a, b " in read(replace(result, reason=which)).text
+
+
+def test_the_name_of_the_judge_is_not_taken_for_a_function_of_theirs():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 2))
+    text = read(one(check_gradient(lambda x: (x**2).sum(), {"x": x}, {"x": x}))).text
+    assert "check_gradient" not in text
+    assert "x is wrong in 6 of 6 entries" in text
