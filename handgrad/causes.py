@@ -47,6 +47,10 @@ CAUSES: dict[str, Words] = {
         "every entry is zero, and the true gradient is not",
         "check: is the array that was made with zeros ever filled?",
     ),
+    "fixed-size": Words(
+        "looks as if a number stands there for the size of an axis",
+        "check: write the axis by its letter, such as N, which counts as its size",
+    ),
     "ignores-dout": Words(
         "looks like the upstream gradient was taken as all ones: {it} has no effect on {what}",
         "check: the chain rule multiplies the local derivative by {upstream}",
@@ -102,6 +106,10 @@ CAUSES: dict[str, Words] = {
     "own-forward": Words(
         "{what} is the right gradient of your own forward, and your forward differs from the layer's",
         "check: mend the forward first; then see whether the backward still matches it",
+    ),
+    "unused-by-own-forward": Words(
+        "every entry is zero. That is right for your own forward, which does not use {arg}; the layer's does",
+        "check: mend the forward first; then {what} again",
     ),
     "permuted": Words(
         "looks like the outputs in another order",

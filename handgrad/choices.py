@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,18 +14,20 @@ from handgrad.probe import call, items, type_name
 from handgrad.report import Finding, Report, Status
 from handgrad.shapes import parse as parse_spec
 
-__all__ = ["check_choice", "check_shape"]
+__all__ = ["check_choice", "check_shape", "veiled"]
 
 _EXPECTED = re.compile(r"[:,]? expected \(.*$")
 LONGEST = 200  # characters of an answer that are looked at
 _TRIMMED = " \t\n\"'`.,;:()[]"
 
 
-def check_choice(answer: Any, options: Mapping[str, str], *, part: str = "choice") -> Report:
+def check_choice(answer: Any, options: Mapping[str, str], *, right: str = "", part: str = "choice") -> Report:
     """Judge a choice among named options.
 
     `options` gives each option's letter or word, with the reason why it is wrong; the right one has an empty
-    reason. `answer` is a string, compared without case, blanks, quotes and brackets, or a function of no
+    reason. Where students read the cell that judges, give every option a reason, the right one a plausible one
+    that is never shown, and `right`, what `veiled(part, name)` returns for the right one.
+    `answer` is a string, compared without case, blanks, quotes and brackets, or a function of no
     arguments that returns one; None is "not attempted". Raises nothing: anything else is a finding.
     """
     given = _given(answer, part)
@@ -36,9 +39,18 @@ def check_choice(answer: Any, options: Mapping[str, str], *, part: str = "choice
     chosen = given.strip(_TRIMMED).lower()
     for name, reason in options.items():
         if chosen == name.lower():
-            return _right(part) if not reason else _wrong(part, f"chose:{name}", f"not {name}: {reason}")
+            fits = veiled(part, name) == right if right else not reason
+            return _right(part) if fits else _wrong(part, f"chose:{name}", f"not {name}: {reason}")
     what = f"{given.strip()[:40]!r} is none of {_names(options)}"
     return _wrong(part, "not-a-choice", what, "write one of them as a string")
+
+
+def veiled(part: str, name: str) -> str:
+    """Eight characters that stand for an option, so that the one which is right cannot be read off.
+
+    It keeps nobody from trying all options: a cell that judges here does that as well.
+    """
+    return hashlib.sha256(f"{part}: {name}".encode()).hexdigest()[:8]
 
 
 def check_shape(

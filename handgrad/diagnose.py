@@ -111,6 +111,9 @@ def wrong_entries(value: Array, truth: Array, tolerance: float) -> NDArray[np.bo
 
 def _own_forward(claim: Claim) -> _Found | None:
     own = claim.own() if claim.own is not None else None
+    if own is not None and claim.truth.any() and not own[0].any() and not claim.value.any():
+        # Zeros prove no derivation, so that this is another cause than own-forward.
+        return _named("unused-by-own-forward", claim, claim.what.removeprefix("d"))
     if own is None or _close(claim.truth, own[0], own[1]) or not _close(claim.value, own[0], own[1]):
         return None
     return _named("own-forward", claim)

@@ -83,6 +83,7 @@ def check_formula(
     with numeric.quiet():
         for trial in range(2):
             found = found or question.numbers(expr, part, generator(seed, trial), ledger)
+        found = found or question.elsewhere(expr, part, generator(seed, 2))
     if found is not None:
         ledger.add(found, (part,))
     ledger.tried += [sizes_text(question.sizes)] * 2
@@ -227,6 +228,16 @@ class _Question:
         if self.given.layer is not None:
             context = replace(context, **self.layer_context(values, upstream))
         return judge_array(context, part, np.asarray(claimed), truth, self.known[self.wrt])[0]
+
+    def elsewhere(self, expr: Expr, part: str, rng: np.random.Generator) -> Finding | None:
+        """The finding for a formula that is right at these sizes, and wrong at others: it holds one as a number."""
+        sizes = {axis: size + 4 for axis, size in self.sizes.items()}
+        other = replace(self, given=replace(self.given, sizes=sizes))
+        if not sizes or other.numbers(expr, part, rng, Ledger(part, (part,))) is None:
+            return None
+        what = f"{part} is right at {sizes_text(self.sizes)}, and wrong at {sizes_text(sizes)}"
+        said = words_for("fixed-size", part)
+        return self.context().finding(part, "sizes", "fixed-size", what, (), said.cause, said.step)
 
     def slips(self, values: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
         """What the usual slips in the chain rule give: with the upstream gradient, and with the slope of a function.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handgrad import check_choice, check_shape
+from handgrad.choices import veiled
 
 OPTIONS = {"a": "it has the wrong sign", "b": "", "c": "the batch is not summed"}
 
@@ -80,3 +81,19 @@ def test_numbers_are_refused_where_letters_are_asked():
 def test_the_shape_of_a_scalar_is_empty():
     assert check_shape((), "").ok
     assert not check_shape((1,), "").ok
+
+
+REASONED = {"a": "the sign", "b": "which axis is first?", "c": "the batch is not summed"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"), [("b", []), (" (B) ", []), ("a", ["chose:a"]), ("c", ["chose:c"])]
+)
+def test_the_right_option_may_be_veiled_behind_a_reason_like_the_others(answer, cause):
+    report = check_choice(answer, REASONED, right=veiled("sign", "b"), part="sign")
+    assert [finding.cause for finding in report.findings] == cause
+    assert report.points({"sign": 1}) == float(not cause)
+
+
+def test_the_same_letter_is_veiled_otherwise_in_another_part():
+    assert veiled("first", "b") != veiled("second", "b") != veiled("second", "a")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad import layers
+from handgrad import check, layers
 from handgrad.causes import CAUSES, words_for
 from handgrad.diagnose import Claim, diagnose
 from handgrad.probe import copy_arguments
@@ -253,3 +253,18 @@ def test_a_slug_with_an_argument_finds_its_row(slug: str, arg: str) -> None:
 
 def test_a_mistake_of_a_layer_has_no_row_of_its_own() -> None:
     assert words_for("input-for-output", "dx") == ("", "")
+
+
+def test_zeros_that_are_right_for_a_forward_without_the_bias_are_told_so_and_earn_nothing():
+    def forward(x, w, b):
+        return x.reshape(len(x), -1) @ w, (x, w, b)
+
+    def backward(dout, cache):
+        x, w, b = cache
+        return (dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout, np.zeros_like(b)
+
+    report = check("affine", forward=forward, backward=backward)
+    found = next(finding for finding in report.findings if finding.param == "db")
+    assert found.cause == "unused-by-own-forward"
+    assert "That is right for your own forward, which does not use b; the layer's does" in found.message
+    assert report.points({"db": 1}, own_forward=0.5) == 0.0

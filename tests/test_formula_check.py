@@ -428,3 +428,12 @@ def test_a_layer_without_a_forward_in_formulas_asks_for_its_lines(monkeypatch: p
 
 def test_every_layer_can_be_asked_about() -> None:
     assert set(LAYER_FORWARD) == set(layers.names())
+
+
+@pytest.mark.parametrize("formula", ["sum(dS, axis=N) * N / 7", "N * dS.sum(axis=0) / 7", "sum(dS, axis=N) + N - 7"])
+def test_a_number_for_the_size_of_an_axis_is_right_at_one_size_only(formula: str) -> None:
+    report = check_formula(formula, "b", **SCORE)
+    assert cause(report) == "fixed-size"
+    assert report.points({"db": 1}) == 0.0
+    assert "right at N=7 D=5 C=3, and wrong at N=11 D=9 C=7" in str(report)
+    assert "looks as if a number stands there for the size of an axis" in str(report)

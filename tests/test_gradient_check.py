@@ -262,3 +262,16 @@ def test_a_function_that_fails_near_the_inputs_is_told_under_that_name() -> None
 
     report = check_gradient(picky, X, X, subject="picky")
     assert "\npicky: f cannot be evaluated near these inputs\n  ValueError: no" in str(report)
+
+
+def test_an_answer_that_empties_the_upstream_gradient_is_still_judged_with_what_it_was() -> None:
+    rng = np.random.default_rng(0)
+    x, dout = rng.normal(size=(7, 5)), rng.normal(size=(7, 5))
+
+    def emptied() -> np.ndarray:
+        dout[:] = 0.0
+        return np.zeros((7, 5))
+
+    report = check_gradient(lambda x: x * x, {"x": x}, emptied, dout=dout)
+    assert report.points({"dx": 1}) == 0.0
+    assert report.findings[0].cause == "all-zero"
