@@ -261,6 +261,11 @@ def test_a_wrong_flat_jacobian_is_explained(chapter: dict[str, Any], name: str) 
     assert "incorrect" in said
 
 
+def test_one_order_of_two_is_half_of_the_flat_jacobian(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-flat", my_flat=lambda x, M, o: np.kron(np.eye(M), x.T) if o == "C" else None)
+    assert said.strip() == 'order "C" is right; order "F" is not attempted yet'
+
+
 def layer(
     sigma: Callable[[Any], Any],
     dz: Callable[[Any, Any, Any], Any],
@@ -302,6 +307,9 @@ TANH: dict[str, tuple[Answer, str, str]] = {
     "the sigmoid's slope": (layer(np.tanh, lambda a, y, z: a * (1 - a) * (a - y)), "slope of the sigmoid", BOTH),
     "no slope": (layer(np.tanh, lambda a, y, z: a - y), "the Jacobian of tanh is missing", BOTH),
     "z for a": (layer(np.tanh, lambda a, y, z: (1 - z * z) * (a - y)), "the output a, and not z", BOTH),
+    "tanh twice": (
+        layer(np.tanh, lambda a, y, z: (1 - np.tanh(a) ** 2) * (a - y)), "a is the tanh of z already", BOTH
+    ),
     "no square": (layer(np.tanh, lambda a, y, z: (1 - a) * (a - y)), "the square is missing", BOTH),
     "no right answer": (layer(np.tanh, lambda a, y, z: (1 - a * a) * a), "y was not subtracted", BOTH),
     "sign": (layer(np.tanh, lambda a, y, z: (1 - a * a) * (y - a)), "wrong sign", BOTH),
@@ -446,6 +454,7 @@ def test_a_right_short_form_may_be_written_in_another_way(
 def test_any_object_as_a_count_is_judged_without_an_exception(chapter: dict[str, Any], answer: Any) -> None:
     said = answered(chapter, "ex-counts", my_counts={**chapter["COUNTS"], "left to right": answer})
     assert "left to right: not " in said
+    assert "write a whole number" in said
     assert said.count(": right") == 2
 
 
@@ -488,6 +497,7 @@ BATCH: dict[str, tuple[Answer, str, str]] = {
     "kron by rows": (batch("F", "C", "F", "F"), "the row by columns, kron by rows", W_ONLY),
     "no slopes": (lambda P, S, X: (P @ X.T, P.sum(axis=1, keepdims=True)), "the slopes S are missing", BOTH),
     "no upstream": (lambda P, S, X: (S @ X.T, S.sum(axis=1, keepdims=True)), "P is missing", BOTH),
+    "a mean": (lambda P, S, X: (S * P @ X.T / 4, (S * P).mean(axis=1, keepdims=True)), "there is no 1/N", BOTH),
     "db not summed": (lambda P, S, X: (S * P @ X.T, S * P), "looks not summed over the N=4 samples", B_ONLY),
     "db without its axis": (lambda P, S, X: (S * P @ X.T, (S * P).sum(axis=1)), "(M, 1) = (5, 1)", B_ONLY),
 }  # fmt: skip
