@@ -495,7 +495,7 @@ MUTANTS = (
     M("stub", "the untouched stub", "not-attempted", BOTH, stub),
     M("half-stub", "dx still None", "not-attempted", DX, half_stub),
     M("untouched-zeros", "zeros, as the stub of some years has them", "all-zero", BOTH, untouched_zeros,
-      also=("not-attempted",)),
+      also=("not-attempted", "unused-by-own-forward")),
     M("dx-list", "a list of lists", "not-an-array", DX, dx_list),
     M("dx-integers", "an integer dx", "wrong-dtype", DX, dx_integers),
     M("dx-nan", "one NaN", "not-finite", DX, dx_nan),
