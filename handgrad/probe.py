@@ -88,6 +88,10 @@ def call_in_quiet(function: Callable[..., Any], *arguments: Any) -> Outcome:
             warnings.simplefilter("ignore")
 
 
+# Where NumPy and Python keep their files: installed, or in the sandbox's archive.
+_LIBRARY = re.compile(r"site-packages|[\\/]python3\d+\.zip[\\/]")
+
+
 def _describe(error: BaseException, trace: TracebackType | None) -> str:
     """The exception's type and text, and the line of the student's code that raised it."""
     if type(error) is ElsewhereError:
@@ -104,7 +108,7 @@ def _describe(error: BaseException, trace: TracebackType | None) -> str:
         frames = traceback.extract_tb(trace, limit=50)[1:]
     except Exception:
         return words
-    frames = [f for f in frames if "site-packages" not in f.filename] or frames
+    frames = [f for f in frames if not _LIBRARY.search(f.filename)] or frames
     if not frames:
         return words
     last = frames[-1]

@@ -70,6 +70,17 @@ def test_a_call_reports_the_line_that_raised() -> None:
     assert 'raise KeyError("w")' in outcome.raised
 
 
+@pytest.mark.parametrize(
+    "library",
+    ["/x/site-packages/numpy/__init__.py", "/usr/local/lib/python315.zip/numpy/__init__.py"],
+)
+def test_the_line_is_the_students_though_a_library_raised(library: str) -> None:
+    space: dict[str, Any] = {}
+    exec(compile("def inner():\n\n\n    raise AttributeError('no such name')", library, "exec"), space)
+    exec(compile("def mine():\n    return inner()", "<cell 7>", "exec"), space)
+    assert call(space["mine"]).raised == "AttributeError: no such name\n  in mine, line 2"
+
+
 def test_a_call_leaves_numpys_settings_as_they_were() -> None:
     before = np.geterr()
     call(lambda: np.seterr(all="raise"))

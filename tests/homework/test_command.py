@@ -282,12 +282,13 @@ def test_prepare_that_fails_says_what_was_said_last(monkeypatch, capsys):
     assert "sandbox: cannot be compiled: nothing was graded" in said
 
 
-# ---------------------------------------------------------------- Ctrl-C
+# ---------------------------------------------------------------- Ctrl-C, and worse
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
-def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(collected, tmp_path, capsys):
-    hangs = {"forward": "import time\nprint('in')\ntime.sleep(600)"}
+@pytest.fixture
+def hanging(collected, tmp_path):
+    """A run that has graded ada and now waits for zoe, and its folder."""
+    hangs = {"forward": "import time\ntime.sleep(600)"}
     (collected / "zoe.ipynb").write_text(notebook(hangs), encoding="utf-8")
     out = tmp_path / "out"
     argv = [
@@ -305,9 +306,35 @@ def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(collected, tmp_p
     child = subprocess.Popen(
         argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    until = time.monotonic() + 120
-    while not (out / "feedback" / "ada.html").exists() and time.monotonic() < until and child.poll() is None:
+    _until(lambda: (out / "feedback" / "ada.html").exists() or child.poll() is not None)
+    yield child, out
+    child.kill()
+    child.communicate()
+
+
+def _until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
         time.sleep(0.05)
+    return true()
+
+
+def _in_session(leader):
+    """The processes of a session that still run."""
+    alive = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session = stat.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(session) == leader and state != "Z":
+            alive.append(stat.parent.name)
+    return alive
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(hanging, collected, capsys):
+    child, out = hanging
     os.killpg(child.pid, signal.SIGINT)  # as the terminal does
     said = child.communicate(timeout=120)[1].splitlines()
     assert child.returncode == 130
@@ -317,3 +344,12 @@ def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(collected, tmp_p
     assert grade(collected, "--homework", "affine", "--seconds", "300", out=out) == 0
     assert "graded 1, unchanged 1, unreadable 0" in capsys.readouterr().out
     assert [result.student for result in Store(out).all()] == ["ada", "zoe"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+def test_no_worker_outlives_a_run_that_was_killed(hanging):
+    child, _ = hanging
+    assert len(_in_session(child.pid)) > 1
+    child.kill()
+    child.wait()
+    assert _until(lambda: not _in_session(child.pid)), _in_session(child.pid)
