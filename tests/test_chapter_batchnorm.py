@@ -174,7 +174,7 @@ SHAPES = {"mu": (5,), "xhat": (7, 5), "dgamma": (5,), "dv": (5,), "dx": (7, 5), 
 @pytest.mark.parametrize(
     ("key", "answer", "words"),
     [
-        ("mu", (7,), "its axis is N=7, expected (D,)"),
+        ("mu", (7,), "its axis is N=7"),
         ("mu", (1, 5), "of size 1, was kept"),
         ("xhat", (5, 7), "looks transposed"),
         ("dgamma", (7, 5), "looks not summed over N=7"),
@@ -187,6 +187,13 @@ def test_a_wrong_shape_is_explained(chapter: dict[str, Any], key: str, answer: A
     said = answered(chapter, "ex-shapes", my_shapes={**SHAPES, key: answer})
     assert [line for line in said.splitlines() if line.startswith(f"{key}: ") and words in line], said
     assert said.count(": right") == 5
+
+
+@pytest.mark.parametrize("answer", [(5, 7), (7,), (1, 5), (7, 7), (5, 5, 7), ()])
+def test_a_wrong_shape_is_not_told_the_right_one(chapter: dict[str, Any], answer: Any) -> None:
+    said = answered(chapter, "ex-shapes", my_shapes=dict.fromkeys(SHAPES, answer))
+    assert "expected" not in said
+    assert "right" not in said
 
 
 CLAIMS = {
@@ -219,6 +226,8 @@ PARAMETERS = {
     [
         ("my_dxhat", "dout", "gamma is missing"),
         ("my_dxhat", "gamma", "dout"),
+        ("my_dxhat", "gamma * xhat", "that is the value"),
+        ("my_dxhat", "dout * xhat * gamma", "xhat is not its own slope"),
         ("my_dgamma", "dout * xhat", "looks not summed over N=7"),
         ("my_dgamma", "mean(dout * xhat, axis=N)", "divided by N"),
         ("my_dgamma", "sum(dout, axis=N)", "that is dbeta"),
@@ -252,6 +261,12 @@ def test_a_wrong_formula_for_the_last_line_is_explained(
         ("-sum(dxhat * xc, axis=N) / (2 * N * std**3)", "comes one step later, in dsq"),
         ("-mean(dxhat * xc, axis=N) / (2 * std**3)", "comes one step later, in dsq"),
         ("-sum(dxhat * xc, axis=N) / (2 * std**5)", "take N=3 and one feature"),
+        ("-sum(dxhat * xc, axis=N) / std**3", "the 1/2 of the root is missing"),
+        ("-sum(dxhat * xc, axis=N) / 2 * std**3", "brackets are missing"),
+        ("-sum(dxhat * xc, axis=N) / (2 * v**1.5)", "eps is missing"),
+        ("-sum(dxhat * x, axis=N) / (2 * std**3)", "x stands where xc belongs"),
+        ("dstd / (2 * std)", "dstd is not handed to you"),
+        ("dstd / std / 2", "dstd is not handed to you"),
     ],
 )
 def test_a_wrong_formula_for_the_variance_is_explained(
@@ -458,6 +473,10 @@ COLUMNS = {
         columns(lambda g, h: g - g.mean(axis=0) - h * (g * h).mean(axis=0)),
         "looks averaged over the features",
     ),
+    "sums": (
+        columns(lambda g, h: g - g.sum(axis=1, keepdims=True) - h * (g * h).sum(axis=1, keepdims=True)),
+        "sums where means belong",
+    ),
     "flat parameters": (columns(keep=False), "dropped: expected (D, 1) = (5, 1)"),
     "rows' sums": (columns(axis=0), "dgamma has shape (1, 7), expected shape (D, 1)"),
 }
@@ -483,7 +502,10 @@ RMS = {
         lambda d, y, s: (d - y * s * (d * y * s).mean(axis=0)) / s,
         "was formed with x, not with out",
     ),
-    "over the features": (lambda d, y, s: (d - y * (d * y).mean()) / s, "dx is wrong"),
+    "over all entries": (lambda d, y, s: (d - y * (d * y).mean()) / s, "not one for all"),
+    "over the features": (lambda d, y, s: (d - y * (d * y).mean(axis=1)[:, None]) / s, "axis=0"),
+    "divided twice": (lambda d, y, s: d / s - y * (d * y).mean(axis=0) / s**2, "holds one 1/std already"),
+    "half": (lambda d, y, s: (d - y * (d * y).mean(axis=0) / 2) / s, "used up by the 2 of the square"),
 }  # fmt: skip
 
 
