@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Any
 
-from handgrad.axes import explain, letters, shape_of
+from handgrad.axes import Tokens, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.errors import layout
 from handgrad.probe import call, items, type_name
 from handgrad.report import Finding, Report, Status
 from handgrad.shapes import parse as parse_spec
 
-__all__ = ["check_choice", "check_shape", "veiled"]
+__all__ = ["check_choice", "check_shape", "judged_later", "veiled"]
 
 _EXPECTED = re.compile(r"[:,]? expected \(.*$")
 LONGEST = 200  # characters of an answer that are looked at
@@ -53,13 +54,29 @@ def veiled(part: str, name: str) -> str:
     return hashlib.sha256(f"{part}: {name}".encode()).hexdigest()[:8]
 
 
+def judged_later(part: str) -> Report:
+    """A report that judges nothing here, for a teacher who keeps the answers until the work is handed in.
+
+    In the cell that judges, write `report = judged_later("sizes")`, and the check that replaces it between
+    `### BEGIN HIDDEN TESTS` and `### END HIDDEN TESTS`. These lines are not released, and grading runs them.
+    """
+    return Report(part, {part: "not judged"})
+
+
 def check_shape(
-    answer: Any, expected: str, *, sizes: Mapping[str, int] | None = None, part: str = "shape"
+    answer: Any,
+    expected: str = "",
+    *,
+    sizes: Mapping[str, int] | None = None,
+    right: str = "",
+    part: str = "shape",
 ) -> Report:
     """Judge a shape, written in letters or, if `sizes` are given, in numbers.
 
     `expected` names the axes, "D M", or "" for a scalar. `answer` is "D M", "(D, M)", ("D", "M") or, with
-    `sizes`, a tuple of these numbers; or a function of no arguments that returns one. Raises nothing.
+    `sizes`, a tuple of these numbers; or a function of no arguments that returns one. Where students read the cell that
+    judges, give `right`, what `veiled(part, "D M")` returns, in the place of `expected`: then letters alone will
+    do, and less is said of a wrong shape. Raises nothing.
     """
     given = _given(answer, part)
     if isinstance(given, Report):
@@ -77,10 +94,12 @@ def check_shape(
             return _right(part)
         why = _EXPECTED.sub("", explain(tokens, numbers, dict(sizes)) or "")  # it is the answer
         return _wrong(part, "wrong-shape", f"{numbers} is not the shape", why)
-    if tuple(axes) == tuple(str(token) for token in tokens):
+    orders = permutations(axes) if len(axes) <= 4 else iter((axes,))
+    fits = {order for order in orders if _is_right(order, tokens, part, right)}
+    if tuple(axes) in fits:
         return _right(part)
     got = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
-    if sorted(axes) == sorted(str(token) for token in tokens):
+    if fits:
         return _wrong(
             part, "transposed", f"{got} has the right axes in another order", "check: which axis is first?"
         )
@@ -112,6 +131,10 @@ def _axes(given: object) -> tuple[str, ...] | None:
     if values is None or len(values) > 10 or not all(type(value) in (str, int) for value in values):
         return None
     return tuple(str(value).strip()[:LONGEST] for value in values)
+
+
+def _is_right(axes: tuple[str, ...], tokens: Tokens, part: str, right: str) -> bool:
+    return veiled(part, " ".join(axes)) == right if right else axes == tuple(map(str, tokens))
 
 
 def _names(options: Mapping[str, str]) -> str:

@@ -52,7 +52,7 @@ class Report:
         """One word for the whole: an exception or misuse is an error, not a wrong answer."""
         asked = [s for s in self.parts.values() if s != "not checked"]
         errors = [f for f in self.findings if f.severity == "error"]
-        if asked and all(s == "not attempted" for s in asked):
+        if asked and all(s in ("not attempted", "not judged") for s in asked):
             return "not attempted"
         if any(f.kind in ("raised", "call") for f in errors):
             return "error"
@@ -82,6 +82,8 @@ class Report:
         errors = [f for f in self.findings if f.severity == "error"]
         if self.verdict == "incorrect" and errors and all(f.cause == "not-attempted" for f in errors):
             return "right so far, not finished yet"
+        if self.parts and all(s == "not judged" for s in self.parts.values()):
+            return "judged after you hand in"
         return _HEADLINE[self.verdict]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handgrad import check_choice, check_shape
-from handgrad.choices import veiled
+from handgrad.choices import judged_later, veiled
 
 OPTIONS = {"a": "it has the wrong sign", "b": "", "c": "the batch is not summed"}
 
@@ -97,3 +97,26 @@ def test_the_right_option_may_be_veiled_behind_a_reason_like_the_others(answer, 
 
 def test_the_same_letter_is_veiled_otherwise_in_another_part():
     assert veiled("first", "b") != veiled("second", "b") != veiled("second", "a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ("N H", []),
+        (("N", "H"), []),
+        ("H N", ["transposed"]),
+        ("N", ["wrong-shape"]),
+        ("A B C D E F G H", ["wrong-shape"]),
+    ],
+)
+def test_a_shape_may_be_veiled_too(answer, cause):
+    report = check_shape(answer, right=veiled("dS", "N H"), part="dS")
+    assert [finding.cause for finding in report.findings] == cause
+    assert report.points({"dS": 1}) == float(not cause)
+
+
+def test_a_choice_can_be_kept_until_the_work_is_handed_in():
+    report = judged_later("sizes")
+    assert str(report) == "sizes: judged after you hand in"
+    assert report.points({"sizes": 2}) == 0.0
+    assert not report.ok
