@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -53,30 +54,45 @@ class ProcessSandbox:
         clean = {"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         try:
             self._child = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=clean,
+                start_new_session=True,  # what it starts ends with it
             )
-            self._write(bootstrap(compiling()))
-        except OSError as error:
+            assert self._child.stdin is not None
+            os.set_blocking(self._child.stdin.fileno(), False)
+            self._write(bootstrap(compiling()), time.monotonic() + limits.seconds)
+        except (OSError, Ended) as error:
             said = f"{type(error).__name__}: {error}"
             raise SandboxError(layout("sandbox", "does not start: nothing was graded", [said])) from error
 
     def ask(self, request: str) -> tuple[str, int]:
         """One request and its reply, within the seconds of a request."""
+        deadline = time.monotonic() + self._limits.seconds
         try:
-            self._write(request)
+            self._write(request, deadline)
         except OSError as error:
             raise Ended("exit") from error
-        deadline = time.monotonic() + self._limits.seconds
         head = self._read(None, deadline)
         if not head.isdigit() or int(head) > _MOST:
             raise Ended("protocol")
         return self._read(int(head), deadline).decode("utf-8", "replace"), 0
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: str, deadline: float) -> None:
+        """All of a request. Raises Ended when the child does not read it in time."""
         assert self._child.stdin is not None
         data = text.encode()
-        self._child.stdin.write(b"%d\n" % len(data) + data)
-        self._child.stdin.flush()
+        left = memoryview(b"%d\n" % len(data) + data)
+        target = self._child.stdin.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(target, selectors.EVENT_WRITE)
+            while left:
+                waiting = deadline - time.monotonic()
+                if waiting <= 0 or not selector.select(waiting):
+                    raise Ended("time")
+                left = left[os.write(target, left[:65536]) :]
 
     def _read(self, size: int | None, deadline: float) -> bytes:
         """So many bytes, or a short line. Raises Ended when the child is gone or late."""
@@ -99,7 +115,13 @@ class ProcessSandbox:
 
     def close(self) -> None:
         """End the child, whatever it does."""
-        self._child.kill()
+        if hasattr(os, "killpg"):
+            try:
+                os.killpg(self._child.pid, signal.SIGKILL)
+            except OSError:  # all of them are gone
+                self._child.kill()
+        else:
+            self._child.kill()
         for stream in (self._child.stdin, self._child.stdout):
             if stream is not None:
                 try:
