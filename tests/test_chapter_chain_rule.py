@@ -294,6 +294,14 @@ def test_a_wrong_backward_of_the_layer_is_explained(
     assert "no known cause" not in said
 
 
+def test_a_slip_that_is_named_sends_nobody_to_look_for_it(chapter: dict[str, Any]) -> None:
+    for name, next_step in (("exp skipped", False), ("no name", True)):
+        wrong = EXP_AFFINE.get(name, (exp_affine(dS=lambda dH, H: H * dH**3),))[0]
+        said = answered(chapter, "ex-exp-affine", my_exp_affine_backward=wrong)
+        assert ("  next:" in said) is next_step
+        assert ("looks like a slip" in said) is not next_step
+
+
 def test_mending_one_of_two_mistakes_is_not_enough(chapter: dict[str, Any]) -> None:
     given, right = chapter["one_step_backward"], chapter["solution_mended_backward"]
 
