@@ -33,7 +33,6 @@ from tests.homework.sandboxed import (
 )
 
 FULL = {"forward-grade": 2, "backward-grade": 5, "paper-grade": 3, "mended-grade": 2, "twin-grade": 4}
-ENVIRONMENT = {name for name in os.environ if not name.startswith("PYTEST")}
 NUMPY = {name: id(getattr(np, name)) for name in ("allclose", "array_equal", "asarray", "max", "isfinite")}
 
 
@@ -43,12 +42,13 @@ def unharmed(tmp_path, monkeypatch):
     prepare()
     monkeypatch.chdir(tmp_path)
     modules = {name for name in sys.modules if name.startswith(("_guest", "_wire", "_probe"))}
+    environment = {name for name in os.environ if not name.startswith("PYTEST")}
     limit, path, hooks = sys.getrecursionlimit(), list(sys.path), list(sys.meta_path)
     yield
     assert list(tmp_path.iterdir()) == []
     assert not [name for name in ("/pwned", "/tmp/pwned", "/tmp/link") if os.path.lexists(name)]
     assert os.getcwd() == str(tmp_path)
-    assert {name for name in os.environ if not name.startswith("PYTEST")} == ENVIRONMENT
+    assert {name for name in os.environ if not name.startswith("PYTEST")} == environment
     assert {name: id(getattr(np, name)) for name in NUMPY} == NUMPY
     assert {name for name in sys.modules if name.startswith(("_guest", "_wire", "_probe"))} == modules
     assert (sys.getrecursionlimit(), sys.path, sys.meta_path) == (limit, path, hooks)
