@@ -100,6 +100,13 @@ def test_the_measured_cache_is_the_batch_times_the_widths() -> None:
         assert float(to_parameters) == pytest.approx(int(z) / parameters, abs=0.001)
 
 
+def test_with_equal_widths_the_pre_activations_double_the_cache() -> None:
+    said = notebooks.text_of(CELLS["cache-depth"]).replace(",", "")
+    rows = re.findall(r"^ *(\d+) +(\d+) +(\d+) +(\d+)$", said, re.M)
+    assert {int(depth): int(z) for depth, _, z, _ in rows} == {k: 8 * 128 * 64 * k for k in (2, 10, 50)}
+    assert all(int(both) == 2 * int(z) for _, _, z, both in rows)
+
+
 def test_the_network_learns_and_the_planted_mistake_learns_badly() -> None:
     assert "test accuracy at least 96 %: True" in notebooks.text_of(CELLS["digits-train"])
     said = notebooks.text_of(CELLS["planted"])
@@ -179,6 +186,7 @@ SIZES = {"W2": (100, 50), "Z1": (32, 100), "dS2": (32, 50), "db3": (10,), "dZ0":
         ("kept", 214, "that is one sample"),
         ("kept", 54784, "numbers are asked for, not bytes"),
         ("kept", 5, "add up N times a width"),
+        ("kept", "6848", "write a whole number"),
         ("kept", [6848], "write a whole number"),
     ],
 )
@@ -187,6 +195,13 @@ def test_a_wrong_size_is_explained(chapter: dict[str, Any], key: str, answer: An
     assert [line for line in said.splitlines() if line.startswith(f"{key}: not") or "write a" in line]
     assert words in said
     assert said.count(": right") == 5
+
+
+@pytest.mark.parametrize("answer", [(50, 100), (100, 32), (50,), (1, 10), (32, 10), (64,), ()])
+def test_a_wrong_size_is_not_told_the_right_one(chapter: dict[str, Any], answer: Any) -> None:
+    said = answered(chapter, "ex-sizes", my_sizes={**dict.fromkeys(SIZES, answer), "kept": 6848})
+    assert "expected" not in said
+    assert said.count(": right") == 1
 
 
 SIGMOIDS = {
@@ -204,6 +219,11 @@ SIGMOIDS = {
         ("my_dS2", "dZ2 * (1 - Z2**2)", "the slope of tanh by output"),
         ("my_dS2", "S2 * (1 - S2) * dZ2", "S2 is what goes in"),
         ("my_dS2", "dZ2 * Z2", "the factor 1 - Z2 is missing"),
+        ("my_dS2", "dZ2 * (1 - Z2)", "the factor Z2 is missing"),
+        ("my_dS2", "dZ2 * (1 - tanh(S2)**2)", "the slope of tanh"),
+        ("my_dZ1", "(dS2 * (1 - Z2) * Z2) @ W2.T", "dS2 has the slope already"),
+        ("my_dW1", "X.T @ (dS1 * Z1 * (1 - Z1))", "dS1 has the slope already"),
+        ("my_db1", "sum(dS1 * Z1 * (1 - Z1), axis=N)", "dS1 has the slope already"),
         ("my_dS2", "dZ2 * Z2 * (Z2 - 1)", "wrong sign"),
         ("my_dZ1", "dZ2 @ W2.T", "went past the sigmoid of layer 2"),
         ("my_dZ1", "dS2 @ W2", "an impostor: its shape fits only where H = C"),
@@ -365,6 +385,60 @@ def test_a_network_that_works_for_three_layers_alone_is_refused(chapter: dict[st
     assert verdicts(said) == ["could not be judged"]
 
 
+def listed(dS: Any, Z: Any, W: Any) -> Any:
+    dW, db = network()(dS, Z, W)
+    return list(dW.values()), list(db.values())
+
+
+def counted_from_zero(dS: Any, Z: Any, W: Any) -> Any:
+    dW, db = network()(dS, Z, W)
+    return {k - 1: v for k, v in dW.items()}, {k - 1: v for k, v in db.items()}
+
+
+UNFIT = {
+    "lists": (listed, "dW is a value of type list: give a dictionary"),
+    "keys from 0": (counted_from_zero, "db has nothing for layer 3: its keys are the layers, 1 to 3"),
+    "dW alone": (lambda dS, Z, W: network()(dS, Z, W)[0], "return two dictionaries: dW and db"),
+    "no biases": (lambda dS, Z, W: (network()(dS, Z, W)[0], {}), "db has nothing for layer 1"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_an_answer_that_is_not_by_layer_is_told_how_to_return_it(chapter: dict[str, Any], name: str) -> None:
+    unfit, words = UNFIT[name]
+    said = answered(chapter, "ex-network", my_network_backward=unfit)
+    assert words in said
+    assert "raised an exception" not in said
+    assert verdicts(said) == []
+
+
+STEPS = {
+    "no rate": (lambda old, g, rate: old - g, "the step has no rate in it"),
+    "gradients": (lambda old, g, rate: g, "that is the gradient; the new weight is asked for"),
+    "transposed": (lambda old, g, rate: (old - rate * g).T, "the new W of layer 1 has shape (4, 5)"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_wrong_step_is_explained(chapter: dict[str, Any], name: str) -> None:
+    new, words = STEPS[name]
+
+    def step(dS: Any, Z: Any, W: Any, rate: float) -> Any:
+        dW = network()(dS, Z, W)[0]
+        return {k: new(W[k], dW[k], rate) for k in W}
+
+    said = answered(chapter, "ex-mistake", my_step=step)
+    assert words in said
+    assert "correct" not in verdicts(said)
+    assert "raised an exception" not in said
+
+
+def test_new_weights_in_a_list_are_asked_for_by_layer(chapter: dict[str, Any]) -> None:
+    right = chapter["solution_step"]
+    said = answered(chapter, "ex-mistake", my_step=lambda *given: list(right(*given).values()))
+    assert "the new W is a value of type list: give a dictionary" in said
+
+
 def test_the_given_step_is_refused_and_its_slip_named(chapter: dict[str, Any]) -> None:
     said = answered(chapter, "ex-mistake", my_step=chapter["given_step"])
     assert "✗ dW1, ✗ dW2, ✓ dW3" in said
@@ -395,6 +469,24 @@ RESIDUAL = {
     "direct way missing": (
         lambda d, X, W, T: (d * (1 - T * T) @ W.T, X.T @ (d * (1 - T * T)), (d * (1 - T * T)).sum(0)),
         "the direct way of X is missing",
+        "✗ dX, ✓ dW, ✓ db",
+    ),
+    "slope on both ways": (
+        lambda d, X, W, T: (
+            d * (1 - T * T) + d * (1 - T * T) @ W.T,
+            X.T @ (d * (1 - T * T)),
+            (d * (1 - T * T)).sum(0),
+        ),
+        "on the direct way dZ meets no slope",
+        "✗ dX, ✓ dW, ✓ db",
+    ),
+    "W not transposed": (
+        lambda d, X, W, T: (
+            d + d * (1 - T * T) @ W,
+            X.T @ (d * (1 - T * T)),
+            (d * (1 - T * T)).sum(0),
+        ),
+        "W has to be transposed on the way down",
         "✗ dX, ✓ dW, ✓ db",
     ),
     "direct way alone": (
