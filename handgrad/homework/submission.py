@@ -111,7 +111,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise UnreadableError("it is not a notebook: it nests too deeply") from error
     except ValueError as error:
-        place = f" ({error.msg} at line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        place = f" (line {error.lineno}: {error.msg})" if isinstance(error, json.JSONDecodeError) else ""
         whole = "it is empty" if not data.strip() else f"its JSON is cut off or damaged{place}"
         raise UnreadableError(f"it is not a notebook: {whole}. Save it again, then hand it in") from error
     if type(nb) is not dict or "nbformat" not in nb:

@@ -306,7 +306,7 @@ def hanging(collected, tmp_path):
     child = subprocess.Popen(
         argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    _until(lambda: (out / "feedback" / "ada.html").exists() or child.poll() is not None)
+    _until(lambda: (out / "results" / "ada.json").exists() or child.poll() is not None)
     yield child, out
     child.kill()
     child.communicate()
