@@ -93,7 +93,7 @@ def check_shape(
         if numbers == shape_of(tokens, dict(sizes)):
             return _right(part)
         why = _EXPECTED.sub("", explain(tokens, numbers, dict(sizes)) or "")  # it is the answer
-        return _wrong(part, "wrong-shape", f"{numbers} is not the shape", why)
+        return _wrong(part, "wrong-shape", f"{numbers} is not the shape", why or _advice(part))
     orders = permutations(axes) if len(axes) <= 4 else iter((axes,))
     fits = {order for order in orders if _is_right(order, tokens, part, right)}
     if tuple(axes) in fits:
@@ -103,8 +103,13 @@ def check_shape(
         return _wrong(
             part, "transposed", f"{got} has the right axes in another order", "check: which axis is first?"
         )
-    why = "a gradient has the shape of its variable" if part.startswith("d") else "count the axes one by one"
-    return _wrong(part, "wrong-shape", f"{got} is not the shape", f"check: {why}")
+    return _wrong(part, "wrong-shape", f"{got} is not the shape", _advice(part))
+
+
+def _advice(part: str) -> str:
+    """What to look at where nothing more is known; a part such as dW is a gradient, dZ_dW is none."""
+    gradient = part.startswith("d") and "_" not in part
+    return f"check: {'a gradient has the shape of its variable' if gradient else 'count the axes one by one'}"
 
 
 def _given(answer: Any, part: str) -> Any:

@@ -118,6 +118,7 @@ def judge_contract(
     if known is not None and (known[0] == slug or slug == "wrong-shape" or known[0] not in CAUSES):
         slug, seen = known
         said = words_for(slug, what)
+    step = said.step if context.role != "forward" else words_for("wrong-shape", what).step  # no gradient there
     return context.finding(
         what,
         "shape",
@@ -125,7 +126,7 @@ def judge_contract(
         f"{what} has shape {value.shape}, {expected}",
         [f"at {bound}"] if bound else [],
         seen,
-        said.step,
+        step,
     )
 
 
