@@ -60,7 +60,11 @@ class Answers:
         return reply
 
     def named(self, part: str) -> dict[str, Any]:
-        """What the names stand for in a part: a stand-in for each function, other values as they are."""
+        """What the names stand for in a part: a stand-in for each function, other values as they are.
+
+        On both sides, what earlier calls have returned is let go of.
+        """
+        self.forget()
         told = self.ask(op="names", part=part, names=self.names)
         found: dict[str, Any] = {}
         for name in self.names:
@@ -74,11 +78,10 @@ class Answers:
         return found
 
     def forget(self) -> None:
-        """Let go, on both sides, of what calls have returned."""
+        """Let go of what calls have returned."""
         self._known.clear()
         self._arrays.clear()
         self._recent.clear()
-        self.ask(op="forget")
 
     def _function(self, part: str, name: str) -> Callable[..., Any]:
         def stand_in(*arguments: Any) -> Any:

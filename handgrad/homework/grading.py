@@ -130,6 +130,7 @@ class _Run:
         self._checked: list[tuple[Part, Judged]] = []
         self._deadly: set[int] = set()  # positions of cells that ended a sandbox: never run again
         self._starts = 0
+        self._singly = False  # whether cells are run one by one, to see which of them ends the sandbox
         self._sandbox: Sandbox | None = None
         self._answers: Answers | None = None
         self._stopped: dict[str, str] = {}
@@ -141,9 +142,14 @@ class _Run:
     def answers(self, part: Part) -> Mapping[str, Any]:
         """What the student's notebook offers for a part. Raises Ended."""
         self.at = part
-        answers = self._ready()
-        answers.forget()
-        found = answers.named(part.grade_id)
+        try:
+            found = self._ready().named(part.grade_id)
+        except Ended:
+            if self._singly:
+                raise
+            self._singly = True  # a cell may have left the sandbox broken: run one by one, it shows
+            self._drop()
+            found = self._ready().named(part.grade_id)
         if part.names and not set(part.names) & set(found):
             self._missing.add(part.grade_id)
         return {name: found.get(name, _not_there) for name in self.homework.names}
@@ -227,18 +233,45 @@ class _Run:
         """Run the cells; False if one ended the sandbox, which is then left out of the next attempt."""
         again: list[int] = []
         self._gone = False
-        for place, cell in enumerate(self.cells):
+        together = None if self._singly else self._together(answers)
+        if self._gone:
+            return False
+        for place, cell in enumerate(self.cells if together is None else ()):
             if place not in self._deadly and not self._cell(answers, place, cell):
                 again.append(place)
             if self._gone:
                 return False
             if cell.keep and not self._keep(answers, place, cell):
                 return False
-        for place in again:  # a cell may have stood above what it needs
+        for place in again if together is None else together:  # a cell may have stood above what it needs
             self._cell(answers, place, self.cells[place])
             if self._gone:
                 return False
         return True
+
+    def _together(self, answers: Answers) -> list[int]:
+        """Run all cells in one request: quicker. The places of those that raised.
+
+        If that ends the sandbox, then from now on each runs by itself, and this one attempt does not count.
+        """
+        cells = [
+            {"source": cell.source, "name": f"<cell {cell.number}>", "keep": cell.keep} for cell in self.cells
+        ]
+        before = self.total
+        try:
+            raised = answers.ask(op="cells", cells=cells).get("raised")
+            if type(raised) is not list or len(raised) != len(cells):
+                raise Ended("protocol")
+            said = [words(text) for text in raised]
+        except Ended:
+            self._gone = self._singly = True
+            self._starts -= 1
+            self.total = before
+            return []
+        failed = [place for place, text in enumerate(said) if text]
+        for place in failed:
+            self._fail(place, self.cells[place], said[place])
+        return failed
 
     def _cell(self, answers: Answers, place: int, cell: Cell) -> bool:
         """Run one cell, and return whether it ran."""

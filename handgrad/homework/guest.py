@@ -199,6 +199,15 @@ class Guest:
         got = self.probe.call(self.execute, request["source"], request["name"])
         return {"raised": "NotImplementedError" if got.not_attempted else got.raised}
 
+    def on_cells(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run cells one after the other, each with the parts to keep after it; {"raised": words for each}."""
+        raised = []
+        for cell in request["cells"]:
+            raised.append(self.on_cell(cell)["raised"])
+            if cell["keep"]:
+                self.on_keep({"parts": cell["keep"]})
+        return {"raised": raised}
+
     def on_keep(self, request: dict[str, Any]) -> dict[str, Any]:
         """Remember what the names stand for now, as the answers to these parts."""
         for part in request["parts"]:
@@ -206,7 +215,12 @@ class Guest:
         return {}
 
     def on_names(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What the names stand for in a part: {"function": true}, a value's tree, or {"missing": true}."""
+        """What the names stand for in a part: {"function": true}, a value's tree, or {"missing": true}.
+
+        What earlier calls have returned is let go of.
+        """
+        self.objects.clear()
+        self.arrays.clear()
         told = {}
         for name in request["names"]:
             found = self.find(request["part"], name)
@@ -257,9 +271,3 @@ class Guest:
         after = {where: self.wire.Encoder().encode(value) for where, value in watched}
         changed = {where: after[where] for where in after if after[where] != before[where]}
         return {"value": tree, "handle": handle, "changed": changed, "others": others.count}
-
-    def on_forget(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Let go of what calls have returned."""
-        self.objects.clear()
-        self.arrays.clear()
-        return {}

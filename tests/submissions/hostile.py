@@ -107,7 +107,9 @@ LIMITS = {
     "memory-in-a-cell": Hostile(added="big = [0] * 10**10"),
     "huge-number": body("mended", "return 9**9**9", "instructions"),
     "recursion": body("backward", "return affine_backward(dout, cache)"),
-    "recursion-in-c": body("mended", "a = []\nfor _ in range(10**6):\n    a = [a]\nreturn repr(a)"),
+    "recursion-in-c": body(
+        "mended", "a = []\nfor _ in range(10**6):\n    a = [a]\nreturn repr(a)", "recursion"
+    ),
 }
 
 # Those that hang or kill the kernel, for graders without limits too: none takes memory or floods the disk.
@@ -228,6 +230,6 @@ CHEATS = {
         "book.execute('update grade set auto_score = 99')"
     ),
     "deletes": Hostile(added="import os, shutil\nshutil.rmtree('/')\nopen('grades.csv', 'w').write('16')"),
-    "interrupt": body("backward", "raise KeyboardInterrupt"),
+    "interrupt": body("backward", "raise KeyboardInterrupt", "exit"),
     "script": Hostile(added="raise ValueError('<script>alert(1)</script> =HYPERLINK(\"x\")')"),
 }
