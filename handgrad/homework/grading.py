@@ -241,11 +241,12 @@ class _Run:
                 again.append(place)
             if self._gone:
                 return False
-            if cell.keep and not self._keep(answers, place, cell):
+            if not self._keep(answers, place, cell):
                 return False
         for place in again if together is None else together:  # a cell may have stood above what it needs
             self._cell(answers, place, self.cells[place])
             if self._gone:
+                self._singly = True
                 return False
         return True
 
@@ -292,9 +293,10 @@ class _Run:
         return True
 
     def _keep(self, answers: Answers, place: int, cell: Cell) -> bool:
+        """Keep the answers that stand now, if any, and return whether the cell has left the sandbox whole."""
         try:
             answers.ask(op="keep", parts=list(cell.keep))
-        except Ended as stop:  # nothing of the student's is called here: the cell has left the sandbox broken
+        except Ended as stop:  # nothing of the student's is called here
             self._trapped(stop)
             self._deadly.add(place)
             self._fail(place, cell, ENDINGS[stop.ending])

@@ -118,6 +118,31 @@ def test_a_deadly_cell_is_told_of_by_its_number_and_left_out(text, words):
     assert words in result.failures[0].words
 
 
+SECOND = """
+import builtins, os
+builtins.times = getattr(builtins, "times", 0) + 1
+if builtins.times == 1:
+    raise ValueError("not yet")
+os._exit(0)
+"""
+
+
+def test_a_cell_that_is_deadly_only_when_it_is_tried_again_is_left_out_too():
+    result = graded([*cells("affine", {}), cell(SECOND)])
+    assert points(result) == FULL
+    assert [failure.words for failure in result.failures] == ["it ended the whole program"]
+
+
+@pytest.mark.parametrize("front", [True, False])
+def test_a_cell_that_leaves_the_sandbox_broken_is_left_out(front):
+    broken = cell("import __main__\n__main__._give = lambda text: None")
+    made = cells("affine", {})
+    place = 0 if front else 5
+    result = graded([*made[:place], broken, *made[place:]])
+    assert points(result) == FULL
+    assert [failure.words for failure in result.failures] == ["it ended the whole program"]
+
+
 def test_a_call_that_ends_the_sandbox_leaves_the_parts_before_and_after_it_their_points():
     result = graded({"forward": "def affine_forward(x, w, b):\n    while True: pass"})
     assert points(result) == {

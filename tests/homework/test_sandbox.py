@@ -120,10 +120,10 @@ def test_a_sandbox_that_does_not_start_refuses_to_grade(monkeypatch):
         graded_alone()
 
 
-def test_too_few_instructions_to_begin_with_are_the_sandboxs_failure_and_not_the_students():
+def test_too_little_memory_to_begin_with_is_the_sandboxs_failure_and_not_the_students():
     prepare()
     with pytest.raises(SandboxError, match=r"does not start(.|\n)*--prepare"):
-        graded({}, limits=Limits(instructions=1_000_000))
+        graded({}, limits=Limits(memory_mb=12))
 
 
 def test_a_sandbox_that_breaks_half_way_refuses_to_grade(monkeypatch):
