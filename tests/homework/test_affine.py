@@ -146,3 +146,39 @@ def test_other_random_numbers_change_no_mark(mark, full, seed):
         wrong = mark("affine", {"backward": backward(db="dout.mean(axis=0)")})
     assert wrong.points["backward-grade"] == 4
     assert wrong.causes("backward-grade") == [("db", "divided-by-N")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("mended", "def mended_backward(dY, X, W):\n    dY[:] = 0\n    return 0 * X, 0 * W, 0 * dY[:, :1]"),
+        (
+            "twin-backward",
+            f"{twin().splitlines()[0]}\n    dout[:] = 0\n    return 0 * x1, 0 * x2, 0 * w, 0 * b",
+        ),
+    ],
+)
+def test_zeros_earn_nothing_though_the_upstream_gradient_was_emptied(mark, cell, answer):
+    marked = mark("affine", {cell: answer})
+    assert marked.points["twin-grade" if cell == "twin-backward" else "mended-grade"] == 0.0
+
+
+def test_zeros_for_a_bias_that_the_own_forward_forgot_are_told_so(mark):
+    marked = mark("affine", {"forward": forward("rows @ w"), "backward": backward(db="np.zeros_like(b)")})
+    assert marked.points["backward-grade"] == 4
+    assert "right for your own forward, which does not use b" in marked.text("backward-grade")
+
+
+@pytest.mark.parametrize(
+    ("answer", "points", "said"),
+    [
+        (twin(dw="x1.T @ dy1"), 3, "that comes from the first use alone"),
+        (twin(db="dy2.sum(axis=0)"), 3, "that comes from the second use alone"),
+        (twin(dw="(x1 + x2).T @ dout"), 3, "the other factor is missing"),
+        (twin(dw="x1.T @ dy2 + x2.T @ dy1"), 3, "the factor is that of the other one"),
+    ],
+)
+def test_one_use_too_few_or_the_wrong_factor_is_told(mark, answer, points, said):
+    marked = mark("affine", {"twin-backward": answer})
+    assert marked.points["twin-grade"] == points
+    assert said in marked.text("twin-grade")

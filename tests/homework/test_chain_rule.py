@@ -180,3 +180,15 @@ def test_each_function_of_a_part_is_judged_under_its_own_name(mark):
     assert "divide_backward: correct" in marked.text("unit-grade")
     assert "pick_backward: dX is wrong" in marked.text("rows-grade")
     assert "check_gradient" not in marked.text("unit-grade") + marked.text("rows-grade")
+
+
+def test_a_factor_in_the_place_of_a_divisor_is_told(mark, full):
+    author = (
+        "def divide_backward(dY, X, r):\n    return dY * r, -(dY * X).sum(axis=1, keepdims=True) / r**2\n"
+        "def length_backward(dr, X, r):\n    return dr * X / r\n"
+        "def unit_backward(dY, X):\n    r = np.sqrt((X * X).sum(axis=1, keepdims=True))\n"
+        "    return (dY - X * (dY * X).sum(axis=1, keepdims=True) / r**2) / r"
+    )
+    marked = mark("chain_rule", {"unit": author})
+    assert marked.points["unit-grade"] == full("chain_rule")["unit-grade"] - 1
+    assert "r divides X on its way" in marked.text("unit-grade")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from handgrad.draws import seeded
-from handgrad.homework import notebooks, source
 
-ROOT = Path(__file__).resolve().parents[2]
 SLUG = "deep_networks"
 
 
@@ -228,8 +224,35 @@ def test_another_seed_gives_the_same_marks(mark, full, seed):
     assert "loses the sign of the slope" in marked.text("sine-grade")
 
 
-def test_each_part_belongs_to_a_section_of_its_chapter():
-    for part in source.load(ROOT, SLUG).parts:
-        page, label = part.see.split("#")
-        text = "\n".join(cell.source for cell in notebooks.read(ROOT / "book" / f"{page}.ipynb").cells)
-        assert f"({label})=" in text
+TIED = """def tied_backward(dZ, Z, W):
+    dW, db = 0, 0
+    for l in range({top}, 0, -1):
+        dS = dZ * (1 - Z[l] ** 2)
+        dW, db, dZ = dW + Z[{below}].T @ dS, db + dS.sum(axis=0), dS @ W.T
+    return dZ, dW, db"""
+
+
+@pytest.mark.parametrize(
+    ("top", "below", "points", "said"),
+    [
+        ("len(Z) - 1", "l - 1", 4, "tied_backward with two layers: correct"),
+        ("4", "l - 1", 0, "tied_backward with two layers: your function raised an exception"),
+        ("len(Z) - 1", "l", 2, "what comes into its layer"),
+    ],
+)
+def test_one_weight_for_all_layers_is_judged_at_two_depths(mark, top, below, points, said):
+    marked = mark(SLUG, {"tied-backward": TIED.format(top=top, below=below)})
+    assert marked.points["tied-grade"] == points
+    assert said in marked.text("tied-grade")
+
+
+def test_a_missing_slope_and_a_mean_are_told(mark):
+    marked = mark(
+        SLUG,
+        {
+            "mended": "def mended_backward(dZ2, X, Z1, Z2, W2):\n    dS2 = dZ2 * Z2 * (1 - Z2)\n    dS1 = dS2 @ W2.T\n"
+            "    return X.T @ dS1, dS1.sum(axis=0), Z1.T @ dS2, dS2.mean(axis=0)"
+        },
+    )
+    assert marked.points["mended-grade"] == 0.0
+    assert marked.causes("mended-grade") == [("dW1", "told"), ("db1", "told"), ("db2", "told")]

@@ -152,3 +152,37 @@ def test_other_random_numbers_change_no_mark(mark, full, seed):
     assert (wrong.points["weighted-grade"], wrong.points["mended-grade"]) == (1, 1)
     assert "that is the first term alone" in wrong.text("weighted-grade")
     assert "from the left X alone" in wrong.text("mended-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "lines", "points", "said"),
+    [
+        (
+            "weighted",
+            "def weighted_gradients(theta, a, X, y, lam):\n    r, N = X @ theta - y, len(X)\n"
+            "    return X.T @ (a * r) / N + lam * theta, a * r**2 / (2 * N)",
+            2,
+            "its gradient does not hold a",
+        ),
+        (
+            "mended",
+            "def mended_backward(dS, X, A):\n    return dS @ X @ A + dS.T @ X @ A.T, X.T @ dS @ X",
+            1,
+            "A and its transpose are exchanged",
+        ),
+    ],
+)
+def test_more_wrong_answers_are_told_what_they_are(mark, cell, lines, points, said):
+    marked = mark("dimension_analysis", {cell: lines})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_a_shape_in_numbers_that_looks_like_nothing_is_given_a_step(mark):
+    answers = {"dU": (7, 5), "dc": "1 M", "Y_by_V": None}
+    lines = "\n".join(f"def shape_of_{name}():\n    return {answer!r}" for name, answer in answers.items())
+    marked = mark("dimension_analysis", {"shapes": lines})
+    assert marked.points["shapes-grade"] == 1
+    assert "(7, 5) is not the shape\n  check: a gradient has the shape of its variable" in marked.text(
+        "shapes-grade"
+    )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from handgrad.draws import seeded
-from handgrad.homework import notebooks, source
 
-ROOT = Path(__file__).resolve().parents[2]
 SLUG = "full_jacobians"
 
 
@@ -187,8 +183,38 @@ def test_another_seed_gives_the_same_marks(mark, full, seed):
     assert marked.causes("mended-grade") == [("dW", "told")]
 
 
-def test_each_part_belongs_to_a_section_of_its_chapter():
-    for part in source.load(ROOT, SLUG).parts:
-        page, label = part.see.split("#")
-        text = "\n".join(cell.source for cell in notebooks.read(ROOT / "book" / f"{page}.ipynb").cells)
-        assert f"({label})=" in text
+def test_a_jacobian_that_is_made_up_earns_nothing(mark):
+    running = (
+        "def mended_backward(da, J, x):\n    dz = np.cumsum(da[::-1], axis=0)[::-1]\n    return dz @ x.T, dz"
+    )
+    assert mark(SLUG, {"mended": running}).points["mended-grade"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        (
+            "share-jacobian",
+            "def share_jacobian(x):\n    y = x / x.sum()\n    return np.diag(y) - np.outer(y, y)",
+            3,
+            "the Jacobian of the softmax",
+        ),
+        (
+            "share-backward",
+            "def share_backward(dout, x):\n    R = x.sum(axis=1, keepdims=True)\n"
+            "    return (dout - (dout * x).sum(axis=1, keepdims=True)) / R",
+            2,
+            "an R is missing",
+        ),
+        (
+            "share-backward",
+            "def share_backward(dout, x):\n    R = x.sum()\n    return (dout - (dout * x).sum() / R) / R",
+            2,
+            "the total of the whole batch",
+        ),
+    ],
+)
+def test_another_layers_jacobian_and_another_total_are_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points["share-grade"] == points
+    assert said in marked.text("share-grade")

@@ -142,3 +142,40 @@ def test_other_random_numbers_change_no_mark(mark, full, seed):
     assert (wrong.points["share-grade"], wrong.points["gate-grade"]) == (1, 3)
     assert "from the numerator alone" in wrong.text("share-grade")
     assert "block 3 alone hands back to x" in wrong.text("gate-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("share", share("dg * f2 / total, -dg * f1 / total"), 0, "one division by the sum is missing"),
+        ("gate", gate(dw="w * s * (x - c) * dy"), 3, "the factor beside w goes to w"),
+        (
+            "mended",
+            "def mended_backward(dlast, start, rate, deposits):\n    T = len(deposits)\n"
+            "    return dlast * rate**T, T * dlast * start * rate**(T - 1), dlast * rate ** np.arange(T)",
+            0,
+            "the deposits are missing",
+        ),
+        (
+            "mended",
+            "def mended_backward(dlast, start, rate, deposits):\n    T, v = len(deposits), [start]\n"
+            "    for d in deposits:\n        v.append(v[-1] * rate + d)\n"
+            "    return dlast * rate**T, dlast * sum(v[:-1]), dlast * np.ones(T)",
+            0,
+            "what comes after each year is missing",
+        ),
+    ],
+)
+def test_more_wrong_answers_are_told_what_they_are(mark, cell, answer, points, said):
+    marked = mark("graphs", {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+def test_three_numbers_may_come_by_name(mark):
+    assert (
+        mark("graphs", {"by-hand": 'def gradients_by_hand():\n    return {"a": 9, "b": 8, "c": 3}'}).points[
+            "by-hand-grade"
+        ]
+        == 3
+    )

@@ -176,3 +176,28 @@ def test_rows_and_pictures_are_judged_under_their_own_names(mark):
     marked = mark(SLUG, {"clipped": clipped("(dout * (out > 0) * (out < 6)).reshape(len(out), -1)")})
     assert "clipped_backward, rows: correct" in marked.text("clipped-grade")
     assert "clipped_backward, pictures: dx has shape (2, 15)" in marked.text("clipped-grade")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("clipped", clipped("dout * (out > 0.4) * (out < 5.5)")),
+        ("clipped", clipped("dout * (out > 0) * (out < 5)")),
+        ("clipped", clipped("dout * (out >= 1) * (out < 6)")),
+        ("mended", mended("dY * (abs(X) > 1)", "-(dY * (abs(X) > 1) * np.sign(X)).sum(axis=0)")),
+        (
+            "mended",
+            mended("dY * (abs(X) > t.mean())", "-(dY * (abs(X) > t.mean()) * np.sign(X)).sum(axis=0)"),
+        ),
+    ],
+)
+def test_a_cut_at_the_wrong_place_earns_nothing_at_any_seed(mark, seed, cell, answer):
+    with seeded(seed):
+        assert mark(SLUG, {cell: answer}).points[f"{cell}-grade"] == 0.0
+
+
+def test_the_number_in_the_place_of_its_sign_is_told(mark):
+    marked = mark(SLUG, {"mended": mended(dt=f"-(dY * X * {OUTSIDE}).sum(axis=0)")})
+    assert marked.points["mended-grade"] == 2
+    assert "the slope is wanted, -1 or 1" in marked.text("mended-grade")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from handgrad.draws import seeded
-from handgrad.homework import notebooks, source
 
-ROOT = Path(__file__).resolve().parents[2]
 SLUG = "softmax"
 
 RIGHT_LOSS = "np.mean(np.log(R[:, 0]) - Z[rows, y])"
@@ -207,10 +203,3 @@ def test_another_seed_gives_the_same_marks(mark, full, seed):
         assert mark(SLUG).points == full(SLUG)
         marked = mark(SLUG, wrong)
     assert (marked.points["loss-grade"], marked.points["temperature-grade"]) == (1, 2)
-
-
-def test_each_part_belongs_to_a_section_of_its_chapter():
-    for part in source.load(ROOT, SLUG).parts:
-        page, label = part.see.split("#")
-        text = "\n".join(cell.source for cell in notebooks.read(ROOT / "book" / f"{page}.ipynb").cells)
-        assert f"({label})=" in text
