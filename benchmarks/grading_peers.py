@@ -57,24 +57,19 @@ class Ours:
 
     def argv(self) -> list[str]:
         """The command, for what `put` has put in place."""
-        program = [sys.executable, "-m", "handgrad", "grade", str(self.folder / "submitted")]
-        return bound(
-            [
-                *program,
-                "--homework",
-                SLUG,
-                "--out",
-                str(self.folder / "graded"),
-                "--workers",
-                str(self.workers),
-            ],
-            self.cores,
-        )
+        argv = [sys.executable, "-m", "handgrad", "grade", str(self.folder / "submitted"), "--homework", SLUG]
+        argv += ["--out", str(self.folder / "graded"), "--workers", str(self.workers)]
+        return bound([*argv, "--gradebook", f"sqlite:///{self.folder}/gradebook.db"], self.cores)
 
     def put(self, notebooks: Notebooks) -> None:
-        """A folder of STUDENT.ipynb, and nothing graded yet."""
+        """A folder of STUDENT.ipynb, an empty gradebook as nbgrader makes it, and nothing graded yet."""
+        from nbgrader.api import Gradebook
+
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "submitted").mkdir(parents=True)
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        with Gradebook(f"sqlite:///{self.folder}/gradebook.db"):
+            pass
         for student, data in notebooks:
             (self.folder / "submitted" / f"{student}.ipynb").write_bytes(data)
 
