@@ -310,3 +310,14 @@ def test_a_mean_over_samples_and_steps_is_told(mark):
     marked = mark(SLUG, {"mended": lines})
     assert marked.points["mended-grade"] == 2
     assert "these contributions add up, and are not averaged" in marked.text("mended-grade")
+
+
+def test_an_easy_layer_with_its_own_backward_earns_what_is_right_for_every_layer_alone(mark):
+    easy = {
+        "forward": "def batchnorm_forward(x, gamma, beta, bn_param):\n    return gamma * x + beta, (x, gamma)",
+        "backward": "def batchnorm_backward(dout, cache):\n    x, gamma = cache\n"
+        "    return dout * gamma, (dout * x).sum(axis=0), dout.sum(axis=0)",
+    }
+    marked = mark(SLUG, easy)
+    assert marked.points["backward-grade"] == 1.0
+    assert ("dx", "own-forward") in marked.causes("backward-grade")

@@ -203,3 +203,10 @@ def test_another_seed_gives_the_same_marks(mark, full, seed):
         assert mark(SLUG).points == full(SLUG)
         marked = mark(SLUG, wrong)
     assert (marked.points["loss-grade"], marked.points["temperature-grade"]) == (1, 2)
+
+
+def test_an_easy_loss_with_its_own_gradient_earns_nothing(mark):
+    easy = "def softmax_loss(x, y):\n    return float(x.sum()), np.ones_like(x)"
+    marked = mark(SLUG, {"loss": easy})
+    assert marked.points["loss-grade"] == 0.0
+    assert marked.causes("loss-grade") == [("loss", None), ("dx", "own-forward")]
