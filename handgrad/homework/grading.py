@@ -20,7 +20,7 @@ from handgrad.homework.results import CellFailure, PartResult, Result, Suspicion
 from handgrad.homework.sandbox import ENDINGS, Ended, Isolation, Limits, Sandbox, opener
 from handgrad.homework.source import Homework, Judged, Part
 from handgrad.homework.submission import Cell, UnreadableError, cells_of
-from handgrad.homework.watched import Broken, Watched
+from handgrad.homework.watched import Broken, Clock, Watched
 from handgrad.probe import Stopped
 from handgrad.version import VERSION
 
@@ -125,7 +125,7 @@ class _Run:
         self.calls: list[Spent] = []
         self.suspicions: dict[str, Suspicion] = {}
         self.total = 0
-        self.waited = 0.0  # seconds, in requests: what sleeps uses no instructions
+        self.clock = Clock(limits)  # what sleeps uses no instructions
         self.at: Part | None = None
         self._checked: list[tuple[Part, Judged]] = []
         self._deadly: set[int] = set()  # positions of cells that ended a sandbox: never run again
@@ -142,6 +142,7 @@ class _Run:
     def answers(self, part: Part) -> Mapping[str, Any]:
         """What the student's notebook offers for a part. Raises Ended."""
         self.at = part
+        self.clock.next_part()
         try:
             found = self._ready().named(part.grade_id)
         except Ended:
@@ -220,11 +221,12 @@ class _Run:
             if self._starts >= self.limits.starts:
                 raise Ended("total")
             self._starts += 1
-            self._sandbox = Watched(self._fresh, self._wait)
+            self._sandbox = Watched(self._fresh, self.clock)
             answers = Answers(self._sandbox, self.homework.names, self._spend)
             answers.calls = self.calls
             if self._load(answers):
                 self._answers = answers
+                self.clock.next_part()
             else:
                 self._drop()
         return self._answers
@@ -276,6 +278,7 @@ class _Run:
 
     def _cell(self, answers: Answers, place: int, cell: Cell) -> bool:
         """Run one cell, and return whether it ran."""
+        self.clock.next_part()
         name = f"<cell {cell.number}>"
         try:
             raised = answers.ask(op="cell", source=cell.source, name=name).get("raised")
@@ -310,11 +313,9 @@ class _Run:
 
     def _spend(self, instructions: int) -> None:
         self.total += instructions
-        if self.total > self.limits.total or self.waited > self.limits.seconds * self.limits.starts:
+        if self.total > self.limits.total:
             raise Ended("total")
-
-    def _wait(self, seconds: float) -> None:
-        self.waited += seconds
+        self.clock.check()
 
     def _trapped(self, stop: BaseException) -> None:
         """What ran out of instructions has used them all."""

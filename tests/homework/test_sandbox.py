@@ -13,7 +13,7 @@ from handgrad.homework import grading, sandbox, wasm
 from handgrad.homework.process import ProcessSandbox
 from handgrad.homework.sandbox import ENDINGS, Ended, Limits, SandboxError, bootstrap, opener
 from handgrad.homework.wasm import WasmSandbox, available, prepared, version
-from handgrad.homework.watched import Broken, Watched
+from handgrad.homework.watched import Broken, Clock, Watched
 from tests.homework.sandboxed import SMALL, cells, graded, notebook, points, prepare
 
 KINDS = {"wasm": WasmSandbox, "process": ProcessSandbox}
@@ -141,26 +141,65 @@ def test_a_sandbox_that_breaks_half_way_refuses_to_grade(monkeypatch):
         graded({})
 
 
+class Slow:
+    def ask(self, request):
+        time.sleep(0.01)
+        if request == "end":
+            raise Ended("memory")
+        return request, 1
+
+    def close(self):
+        pass
+
+
 def test_what_is_watched_tells_its_time_and_keeps_an_end_an_end():
-    class Slow:
-        def ask(self, request):
-            time.sleep(0.01)
-            if request == "end":
-                raise Ended("memory")
-            return request, 1
-
-        def close(self):
-            pass
-
-    waited = []
-    watched = Watched(Slow, waited.append)
+    clock = Clock(SMALL)
+    told = []
+    clock.passed = lambda *spent: told.append(spent)
+    watched = Watched(Slow, clock)
     assert watched.ask("a") == ("a", 1)
     with pytest.raises(Ended):
         watched.ask("end")
-    assert len(waited) == 2
-    assert min(waited) >= 0.01
+    assert [used for _, used in told] == [1, 0]
+    assert min(seconds for seconds, _ in told) >= 0.01
     with pytest.raises(Broken, match="division"):
-        Watched(lambda: 1 / 0, waited.append)
+        Watched(lambda: 1 / 0, clock)
+
+
+def test_waiting_is_what_instructions_do_not_account_for():
+    clock = Clock(Limits(seconds=1.0, starts=100))
+    for _ in range(50):  # a busy machine: each request is short, or does much
+        clock.passed(0.2, 0)
+        clock.passed(1.0, 10**9)
+    clock.check()
+    for _ in range(2):
+        clock.passed(0.7, 10**6)
+    clock.check()
+    clock.passed(0.7, 10**6)
+    with pytest.raises(Ended, match="ran out of time"):
+        clock.check()
+
+
+def test_a_part_that_waits_leaves_the_next_one_its_time_until_all_have_waited_too_long():
+    clock, ends = Clock(Limits(seconds=1.0, starts=100)), []
+    for _ in range(6):
+        clock.next_part()
+        clock.passed(1.0, 0)
+        try:
+            clock.check()
+            ends.append("")
+        except Ended as stop:
+            ends.append(stop.ending)
+    assert ends == ["", "", "", "", "", "total"]
+
+
+def test_the_time_of_all_requests_is_bounded_whatever_they_do():
+    clock = Clock(Limits(seconds=1.0, starts=3))
+    clock.passed(2.9, 10**12)
+    clock.check()
+    clock.passed(0.2, 10**12)
+    with pytest.raises(Ended, match="used all"):
+        clock.check()
 
 
 def test_every_ending_has_words():
