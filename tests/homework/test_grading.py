@@ -53,11 +53,17 @@ def test_each_gradient_counts_on_its_own():
 
 def test_a_backward_of_its_own_wrong_forward_is_named_and_earns_what_the_homework_says():
     loss = homework("softmax").solution["loss"]
+    assert "np.mean(" in loss
     assert "return loss, dx / len(x)" in loss
-    twice = loss.replace("return loss, dx / len(x)", "return 2 * loss, 2 * dx / len(x)")
-    result = graded({"loss": twice}, "softmax")
+    summed = loss.replace("np.mean(", "np.sum(").replace("return loss, dx / len(x)", "return loss, dx")
+    result = graded({"loss": summed}, "softmax")
     assert points(result)["loss-grade"] == 1.5
     assert ("dx", "own-forward") in part(result, "loss-grade").causes
+
+
+def test_a_gradient_of_any_forward_at_all_earns_nothing():
+    result = graded({"loss": "def softmax_loss(x, y):\n    return x.sum(), np.ones_like(x)"}, "softmax")
+    assert points(result)["loss-grade"] == 0.0
 
 
 def test_an_answer_that_changes_its_arguments_is_warned_of_as_in_a_notebook():
