@@ -165,6 +165,31 @@ def test_a_wrong_letter_is_refused_by_the_experiment(chapter: dict[str, Any]) ->
     assert "the shape is right; what does each sample send?" in said
 
 
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [("ex-twice", {"my_letters": ("c", "b", "b")}), ("ex-shapes", {"my_shapes": [(7, 5), (7, 2, 3)]})],
+)
+def test_an_answer_without_its_names_is_told_to_keep_them(
+    chapter: dict[str, Any], exercise: str, answer: dict[str, Any]
+) -> None:
+    said = answered(chapter, exercise, **answer)
+    assert said == "keep the names: write into the dict of the cell above\n"
+
+
+def test_a_letter_left_out_is_not_attempted_yet(chapter: dict[str, Any]) -> None:
+    said = answered(chapter, "ex-twice", my_letters={"dx": "c"})
+    assert said.splitlines() == [
+        "dx: c, and the experiment agrees",
+        "dw: not attempted yet",
+        "db: not attempted yet",
+    ]
+
+
+def test_the_fifth_sample_of_the_prediction_is_answered() -> None:
+    said = notebooks.text_of(CELLS["fanout-figure-words"])
+    assert "with a fifth sample: db = 0.4 + (−1.1) + 0.7 + 0.9 + (−0.3) = 0.6" in said
+
+
 def test_a_letter_may_be_a_capital(chapter: dict[str, Any]) -> None:
     said = answered(chapter, "ex-twice", my_letters={"dx": "C", "dw": " b", "db": "B"})
     assert said.count("the experiment agrees") == 3

@@ -247,6 +247,31 @@ def test_mending_one_of_the_two_mistakes_leaves_the_warning() -> None:
     assert "warning: relu.backward: dout was changed in place" in text
 
 
+IN_PLACE = {
+    "slope": (
+        "def learned_slope_backward(dout, x, a):\n    dx = dout\n    dx[x <= 0] *= (a * np.ones_like(x))[x <= 0]\n"
+        "    return dx, (dout * np.where(x > 0, 0.0, x)).sum(axis=0)"
+    ),
+    "both": (
+        "def both_halves_backward(dout, x):\n    dout[:, :5][x <= 0] = 0\n    dout[:, 5:][x >= 0] = 0\n"
+        "    return dout[:, :5] - dout[:, 5:]"
+    ),
+}
+
+
+@pytest.mark.parametrize(("exercise", "verdict"), [("slope", "incorrect"), ("both", "correct")])
+def test_a_dout_changed_in_place_is_said(exercise: str, verdict: str) -> None:
+    text = judged(exercise, IN_PLACE[exercise])
+    assert text.startswith("your function changes dout in place")
+    assert f"check_gradient: {verdict}" in text
+
+
+def test_the_wrong_code_of_the_exercise_does_not_show_its_report_at_once() -> None:
+    (cell,) = (c for c in CHAPTER.all if c.id == "ex-mistake-code")
+    assert "hide-output" in cell.metadata["tags"]
+    assert cell.metadata["jupyter"]["outputs_hidden"] is True
+
+
 def test_a_backward_of_the_readers_own_is_judged_with_the_readers_own_forward() -> None:
     mask_cached = forward("return x * (x > 0), x > 0")
     text = judged("backward", backward("return dout * cache"), mask_cached)

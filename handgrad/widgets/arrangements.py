@@ -41,8 +41,8 @@ class Arrangements(Figure):
     label: ClassVar[str] = "What shapes decide, and what they do not"
     lead: ClassVar[str] = (
         "S = X W, with X of shape (N, D); the upstream gradient G = dL/dS is (N, C), so dW must be (D, C). "
-        "Predict how many of these twelve products have that shape when all sizes differ. And when two are equal? "
-        "All three?"
+        "Predict how many products of X and G, transposed or not, have that shape when all sizes differ. "
+        "And when two are equal? All three?"
     )
     N = traitlets.Int(7, min=1, max=9).tag(sync=True)
     D = traitlets.Int(3, min=1, max=9).tag(sync=True)
