@@ -232,17 +232,17 @@ MENDED = {
 TWIN = {
     "dx1": (
         *right("dy1 @ w.T", "np.dot(dy1, w.T)", "np.einsum('nm,dm->nd', dy1, w)"),
-        *wrong(unknown="dout @ w.T", sign="-dy1 @ w.T", doubled="2 * dy1 @ w.T", not_attempted="None"),
+        *wrong(told="dout @ w.T", sign="-dy1 @ w.T", doubled="2 * dy1 @ w.T", not_attempted="None"),
     ),
     "dx2": (
         *right("dy2 @ w.T", "(w @ dy2.T).T"),
-        *wrong(unknown="dout @ w.T", sign="-dy2 @ w.T", divided_by_N="dy2 @ w.T / len(x1)"),
+        *wrong(told="dout @ w.T", sign="-dy2 @ w.T", divided_by_N="dy2 @ w.T / len(x1)"),
     ),
     "dw": (
         *right("x1.T @ dy1 + x2.T @ dy2", "np.vstack([x1, x2]).T @ np.vstack([dy1, dy2])"),
         *wrong(
-            unknown="x1.T @ dy1",
-            unknown2="x1.T @ dy2 + x2.T @ dy1",
+            told="x1.T @ dy1",
+            told2="x1.T @ dy2 + x2.T @ dy1",
             halved="(x1.T @ dy1 + x2.T @ dy2) / 2",
             transposed="(x1.T @ dy1 + x2.T @ dy2).T",
             not_attempted="None",
@@ -251,7 +251,7 @@ TWIN = {
     "db": (
         *right("dy1.sum(axis=0) + dy2.sum(axis=0)", "(dy1 + dy2).sum(0)"),
         *wrong(
-            unknown="dy1.sum(axis=0)",
+            told="dy1.sum(axis=0)",
             unsummed_broadcast="dy1 + dy2",
             divided_by_N="(dy1 + dy2).mean(axis=0)",
             kept_axis="(dy1 + dy2).sum(axis=0, keepdims=True)",
