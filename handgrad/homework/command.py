@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--book",
         default="",
         metavar="ADDRESS",
-        help="where your students read the book, for links to its sections",
+        help="where your students read the book, for links to its sections; default: html.baseurl in _config.yml",
     )
     parser.add_argument(
         "--gradebook",
@@ -199,6 +199,7 @@ def _try(args: argparse.Namespace, settings: Any) -> None:
 def _settings(args: argparse.Namespace, root: Path) -> Any:
     """The settings of this run; the seed of an earlier run into the same folder is used again."""
     from handgrad.homework.batch import Settings
+    from handgrad.homework.feedback import published
     from handgrad.homework.sandbox import Limits
 
     given = {"instructions": args.instructions, "seconds": args.seconds, "memory_mb": args.memory}
@@ -221,7 +222,7 @@ def _settings(args: argparse.Namespace, root: Path) -> Any:
         args.workers,
         args.allow_lower,
         args.again,
-        args.book,
+        args.book or published(root),
     )
 
 

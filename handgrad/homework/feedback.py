@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,7 +16,7 @@ from handgrad.homework.pages import clean, highlight, listed, render
 from handgrad.homework.pages.words import Said, heading, take_apart, text, without_answer
 from handgrad.homework.results import CellFailure, PartResult, Result
 
-__all__ = ["book_address", "page"]
+__all__ = ["book_address", "page", "published"]
 
 # A page stays readable, and small, whatever a submission holds.
 MOST_FINDINGS = 20
@@ -242,3 +242,13 @@ def book_address(book: str, see: str) -> str:
 
 
 _ADDRESS = "/:@%~.[]-_+,=!$&()*;"
+
+
+def published(root: Path) -> str:
+    """Where the book is read: `baseurl` in _config.yml, as jupyter-book uses it, or an empty string."""
+    try:
+        text = (root / "_config.yml").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r"^ +baseurl: *[\"']?([^\s\"'#]+)", text, re.MULTILINE)
+    return found[1] if found else ""

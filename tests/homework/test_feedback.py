@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from handgrad import check, check_gradient, check_shape, layers
-from handgrad.homework.feedback import book_address, page
+from handgrad.homework.feedback import book_address, page, published
 from handgrad.homework.pages import MOST_LINES, highlight
 from handgrad.homework.pages.words import heading, take_apart, without_answer
 from handgrad.homework.results import CellFailure, PartResult, Result
@@ -429,3 +429,12 @@ def test_the_name_of_the_judge_is_not_taken_for_a_function_of_theirs():
     text = read(one(check_gradient(lambda x: (x**2).sum(), {"x": x}, {"x": x}))).text
     assert "check_gradient" not in text
     assert "x is wrong in 6 of 6 entries" in text
+
+
+def test_the_address_of_the_book_is_the_one_in_its_settings(tmp_path):
+    assert published(tmp_path) == ""
+    (tmp_path / "_config.yml").write_text("title: x\nhtml:\n  use_issues_button: false\n", encoding="utf-8")
+    assert published(tmp_path) == ""
+    text = 'html:\n  baseurl: "https://example.org/book"  # where it is read\n'
+    (tmp_path / "_config.yml").write_text(text, encoding="utf-8")
+    assert published(tmp_path) == "https://example.org/book"
