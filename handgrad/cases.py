@@ -169,18 +169,20 @@ class CaseRun:
                 self.ledger.add(replace(finding, param=name), (name,))
                 return
 
-    def left_in(self, name: str, key: str) -> dict[str, tuple[str, Array]]:
-        """Wrong values of an updated entry that have a name: cause -> its sentence and the value."""
-        known = {}
+    def left_in(self, name: str, key: str) -> list[tuple[str, str, Array]]:
+        """Wrong values of an updated entry that have a name: the cause, its sentence and the value."""
+        known = []
         before = self.inputs[name].get(key)
         if isinstance(before, np.ndarray):
-            known["not-updated"] = (f"it was left as it was; write the new value back to {name}", before)
+            known.append(
+                ("not-updated", f"it was left as it was; write the new value back to {name}", before)
+            )
         for mistake in self.layer.mistakes:
             if mistake.role == "forward":
                 arguments = copy_arguments(self.inputs)
                 call_in_quiet(mistake.wrong, *arguments.values())
                 if isinstance(arguments[name].get(key), np.ndarray):
-                    known[mistake.cause] = (mistake.tell(key), arguments[name][key])
+                    known.append((mistake.cause, mistake.tell(key), arguments[name][key]))
         return known
 
     # ------------------------------------------------------------ backward

@@ -152,9 +152,9 @@ def judge_array(
     value: object,
     truth: Array,
     tokens: Tokens,
-    known: Mapping[str, tuple[str, Array]] | None = None,
+    known: Sequence[tuple[str, str, Array]] = (),
 ) -> tuple[Finding | None, Status]:
-    """Judge an array against known entries. `known` maps a cause to its sentence and the wrong value it gives."""
+    """Judge an array against the truth. `known` holds causes, each with its sentence and the wrong value it gives."""
     finding = judge_contract(context, what, value, tokens, truth.shape)
     if finding is not None:
         return finding, "not attempted" if finding.cause == "not-attempted" else "wrong"
@@ -162,7 +162,7 @@ def judge_array(
     single = value.dtype == np.float32
     if _none_wrong(value, truth, TOLERANCE["float32" if single else "float64"]):
         return None, "right"
-    for cause, (sentence, wrong) in (known or {}).items():
+    for cause, sentence, wrong in known:
         if wrong.shape == value.shape and np.allclose(wrong, value, rtol=1e-9):
             detail = [sizes_text(context.sizes)]
             return context.finding(

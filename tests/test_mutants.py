@@ -36,6 +36,7 @@ OF_LAYERS = """
     correct-class-missing correct-class-minus-one margin-for-indicator correct-class-counted worst-class-only
     missing-gamma missing-beta missing-root dgamma-uses-x unbiased-variance eps-missing eps-outside-root
     normalised-over-features running-average-swapped not-updated test-mode-uses-batch
+    running-variance-std updated-in-test-mode
     missing-path:direct missing-path:mean missing-path:variance doubled-path:mean doubled-path:variance
     sign-of-path:mean scaled-path:mean doubled-path:label sign-of-path:label
 """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from autograd import make_vjp
 from autograd import numpy as anp
 
+from handgrad import check
 from handgrad.layers import Case, Layer
 
 SLUG = "batchnorm"
@@ -137,3 +139,77 @@ def test_the_case_near_eps_has_a_variance_near_eps(layer: Layer, draw: Any) -> N
         x = layer.sample(np.random.default_rng(seed), case.sizes, **case.options)["x"]
         ratio = x.var(axis=0) / 1e-5
         assert ((ratio > 0.05) & (ratio < 5)).all()
+
+
+def written_out(
+    start: float = 0.0,
+    fed: Callable[[Any, float], Any] = lambda var, eps: var,
+    updates_in_test: bool = False,
+    before_use: bool = False,
+) -> Callable[..., Any]:
+    """A forward written out in full, with one thing that may be wrong."""
+
+    def forward(x: Any, gamma: Any, beta: Any, bn_param: dict[str, Any]) -> tuple[Any, None]:
+        eps, momentum = bn_param.get("eps", 1e-5), bn_param.get("momentum", 0.9)
+        old_mean = bn_param.get("running_mean", np.zeros(x.shape[1]))
+        old_var = bn_param.get("running_var", np.full(x.shape[1], start))
+        mean, var = np.mean(x, axis=0), np.var(x, axis=0)
+        new_mean = momentum * old_mean + (1 - momentum) * mean
+        new_var = momentum * old_var + (1 - momentum) * fed(var, eps)
+        testing = bn_param["mode"] == "test"
+        if testing:
+            mean, var = (new_mean, new_var) if before_use else (old_mean, old_var)
+        if not testing or updates_in_test:
+            bn_param.update(running_mean=new_mean, running_var=new_var)
+        return gamma * (x - mean) / np.sqrt(var + eps) + beta, None
+
+    return forward
+
+
+def test_the_forward_written_out_is_right_without_a_mistake() -> None:
+    report = check("batchnorm", forward=written_out())
+    assert (report.parts["out"], report.parts["bn_param"]) == ("right", "right"), str(report)
+
+
+FED_ROOT = "the running variance was fed the standard deviation: it averages variances"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "cause", "words"),
+    [
+        ({"start": 1.0}, "running-variance-starts-at-one", "the running variance started at ones"),
+        ({"fed": lambda var, eps: np.sqrt(var + eps)}, "running-variance-std", FED_ROOT),
+        ({"fed": lambda var, eps: np.sqrt(var)}, "running-variance-std", FED_ROOT),
+        (
+            {"fed": lambda var, eps: var + eps},
+            "running-variance-with-eps",
+            "eps was averaged into the running",
+        ),
+        ({"updates_in_test": True}, "updated-in-test-mode", "running_mean changed in test mode"),
+        ({"fed": lambda var, eps: 1.5 * var}, None, "no known cause fits"),
+    ],
+)
+def test_what_is_wrong_in_the_running_averages_alone_gets_its_name(
+    mistake: dict[str, Any], cause: str | None, words: str
+) -> None:
+    report = check("batchnorm", forward=written_out(**mistake))
+    assert (report.parts["out"], report.parts["bn_param"]) == ("right", "wrong")
+    assert [(f.param, f.cause) for f in report.findings] == [("bn_param", cause)]
+    assert words in str(report)
+
+
+def test_averages_updated_before_their_use_in_test_mode_are_named_in_both_values() -> None:
+    report = check("batchnorm", forward=written_out(updates_in_test=True, before_use=True))
+    found = [(f.param, f.cause, f.case) for f in report.findings]
+    assert found == [(param, "updated-in-test-mode", "test mode") for param in ("out", "bn_param")]
+    assert "test mode updated the running averages before it used them" in report.findings[0].message
+
+
+def test_a_dgamma_times_gamma_is_named_and_the_other_gradients_are_right(layer: Layer) -> None:
+    def wrong(dout: Any, cache: Any) -> Any:
+        dx, dgamma, dbeta = layer.backward(dout, cache)
+        return dx, cache[4] * dgamma, dbeta
+
+    report = check("batchnorm", backward=wrong)
+    assert [(f.param, f.cause) for f in report.findings] == [("dgamma", "dgamma-times-gamma")]
+    assert "dgamma was multiplied by gamma" in str(report)
