@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--instructions",
         type=_number(1, "a number"),
         metavar="N",
-        help="for a cell or a call (default 1e10)",
+        help="for a cell or a call (default 5e9)",
     )
     limits.add_argument(
         "--seconds",

@@ -60,7 +60,7 @@ class Limits:
     `starts` bounds how often the sandbox is begun afresh after student code has ended it.
     """
 
-    instructions: int = 10_000_000_000
+    instructions: int = 5_000_000_000
     total: int = 60_000_000_000
     seconds: float = 20.0
     memory_mb: int = 192

@@ -152,7 +152,7 @@ def test_help_names_every_setting_with_its_default(capsys):
         "default: graded",
         "default: one for each core",
         "a sandbox (default)",
-        "(default 1e10)",
+        "(default 5e9)",
         "(default 20)",
         "default 192",
         "default: FOLDER/gradebook.db",
