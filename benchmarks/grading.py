@@ -125,11 +125,11 @@ def class_of_100(contestants: dict[str, Any], size: int = 100, hanging: int = 15
     return found
 
 
-def memory(counts: tuple[int, ...], folder: Path) -> dict[str, Any]:
+def memory(counts: tuple[int, ...], folder: Path, cores: str) -> dict[str, Any]:
     """The peak of everything together at 2 workers, for classes of different size."""
     found: dict[str, Any] = machine()
     for count in counts:
-        ours = Ours(folder, CORES, 2)
+        ours = Ours(folder, cores, 2)
         ours.put((student, data) for student, data, _ in generate(count, SEED, ORDINARY))
         graded = ours.run()
         found[str(count)] = {"megabytes": graded.memory >> 20, "seconds": round(graded.seconds, 1)}
@@ -192,7 +192,7 @@ def main() -> int:
         run: dict[str, Callable[[], dict[str, Any]]] = {
             "verdicts": lambda: tally(everyone, folder, "", args.workers),
             "normal": lambda: normal(dict(zip(GRADERS, args.normal, strict=True)), args.rounds, contestants),
-            "memory": lambda: memory((100, 1000), folder),
+            "memory": lambda: memory((100, 1000), folder, args.cores),
             "table": lambda: table(contestants, folder),
             "class": lambda: class_of_100(contestants),
         }
