@@ -54,9 +54,10 @@ def check_gradient(
     `f` returns a scalar, or an array with `dout` of its shape; of a pair such as (out, cache) the first counts.
     `inputs` are float arrays by name (in f's order), in a sequence, or one alone; `grads` the same, without d in
     their names, each of its input's shape, or a function of no arguments that returns them: whatever that raises
-    is a finding, and None is "not attempted". `shapes`, "x: N D, w: D M", names the axes for the diagnosis;
-    `mistakes`, {"a sentence": {"w": its wrong gradient}}, are recognised and told in those words. `subject` is
-    what the report and its messages call the function under judgement, such as "twin.backward".
+    is a finding, and None is "not attempted". Another number of gradients than of inputs is incorrect.
+    `shapes`, "x: N D, w: D M", names the axes for the diagnosis; `mistakes`, {"a sentence": {"w": its wrong
+    gradient}}, are recognised and told in those words. `subject` is what the report and its messages call the
+    function under judgement, such as "twin.backward".
     Complex steps where f allows them, else central differences; a true gradient of zero is warned of, for it
     proves nothing. Raises nothing but KeyboardInterrupt: misuse is a report with the verdict "error".
     """
@@ -68,14 +69,15 @@ def check_gradient(
         missing = items(got.value)
         if got.raised or got.value is None or (missing and all(value is None for value in missing)):
             return _without_gradients(subject, given, got)
-        grads = got.value
-        claims = _claims(grads, given)
         tokens, sizes = _axes(shapes, given)
         upstream = _upstream(f, given, dout)
+        claims = _claims(got.value, given)
     except _MisuseError as error:
         return _misuse(subject, layout(subject, error.what, step=error.step))
     except HandgradError as error:
         return _misuse(subject, str(error))
+    if claims is None:
+        return _another_number(subject, given, got.value, returned=callable(grads))
     asked, names = (tuple(f"d{name}" for name in of) for of in (claims, given))
     ledger = Ledger(subject, asked, names)
     context = Context(subject, "gradient", sizes, dout=upstream, inputs=given, told=mistakes or {})
@@ -102,6 +104,25 @@ def _without_gradients(subject: str, given: Mapping[str, Array], got: Outcome) -
         step = words_for("not-attempted", "").step
         finding = context.finding("", "not attempted", "not-attempted", "not attempted yet", step=step)
         ledger.add(finding, names, "not attempted")
+    return ledger.report()
+
+
+def _another_number(subject: str, given: Mapping[str, Array], grads: object, returned: bool) -> Report:
+    """The report on another number of gradients than there are inputs: which of them is which, nobody can tell."""
+    names = tuple(f"d{name}" for name in given)
+    ledger, listed = Ledger(subject, names), ", ".join(names)
+    values = [] if type(grads) is dict else items(grads)
+    if values is not None:
+        several = str(len(values))
+    elif type(grads) is np.ndarray:
+        several = "one array"
+    else:
+        several = (
+            "one number" if issubclass(type(grads), int | float | np.number) else f"one {type_name(grads)}"
+        )
+    what = f"expected {len(names)} gradient{'s' if len(names) > 1 else ''}: {listed}; got {several}"
+    step = f"check: end with return {listed}" if returned else "check: give one for each, or a dict by name"
+    ledger.add(Context(subject, "gradient", {}).finding("", "arity", "arity", what, step=step), names)
     return ledger.report()
 
 
@@ -216,7 +237,8 @@ def _by_name(inputs: object) -> dict[str, Array]:
     return {name: value.astype(np.float64) for name, value in named.items()}
 
 
-def _claims(grads: object, given: Mapping[str, Array]) -> dict[str, Any]:
+def _claims(grads: object, given: Mapping[str, Array]) -> dict[str, Any] | None:
+    """The gradients by name; None where they are another number than the inputs, or a dict of none."""
     values = items(grads)
     if type(grads) is dict:
         strays = [name for name in grads if name not in given]
@@ -224,14 +246,10 @@ def _claims(grads: object, given: Mapping[str, Array]) -> dict[str, Any]:
             raise _MisuseError(
                 f"a gradient for {strays[0]!r}, which is no input", f"inputs: {', '.join(given)}"
             )
-        return {name: grads[name] for name in given if name in grads}
+        return {name: grads[name] for name in given if name in grads} or None
     if values is None:
         values = [grads]
-    if len(values) != len(given):
-        raise _MisuseError(
-            f"{len(values)} gradients for {len(given)} inputs", "check: give one for each, or a dict by name"
-        )
-    return dict(zip(given, values, strict=True))
+    return dict(zip(given, values, strict=True)) if len(values) == len(given) else None
 
 
 def _axes(shapes: str, given: Mapping[str, Array]) -> tuple[dict[str, Tokens], dict[str, Any]]:

@@ -267,7 +267,7 @@ COLUMNS = {
         lambda d, w, x: (w.T @ d, d @ x.T, d.sum(axis=1, keepdims=True)),
         "returned (dx, dw, db), expected (dw, dx, db)",
     ),
-    "two of three": (lambda d, w, x: (d @ x.T, w.T @ d), "2 gradients for 3 inputs"),
+    "two of three": (lambda d, w, x: (d @ x.T, w.T @ d), "expected 3 gradients: dw, dx, db; got 2"),
 }
 
 

@@ -170,7 +170,7 @@ WRONG = {
     "one gradient": (
         "weighted",
         "def weighted_gradients(theta, a, X, y):\n    return X.T @ (a * (X @ theta - y)) / len(X)",
-        "1 gradients for 2 inputs",
+        "expected 2 gradients: dtheta, da; got one array",
     ),
     "the cheat": ("gram", gram("2 * dS @ X"), "right where dS is symmetric, and only there"),
     "one use": ("gram", gram("dS @ X"), "wrong in 35 of 35 entries"),

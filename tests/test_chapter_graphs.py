@@ -124,7 +124,7 @@ WRONG = {
         divide("-dg * f1 / f2**2, dg / f2"),
         "returned (df2, df1), expected (df1, df2)",
     ),
-    "one of two": ("divide", divide("dg / f2"), "1 gradients for 2 inputs"),
+    "one of two": ("divide", divide("dg / f2"), "expected 2 gradients: df1, df2; got 1"),
     "raises": ("divide", divide("dg / f3"), "NameError: name 'f3' is not defined"),
     "first use": (
         "swish",

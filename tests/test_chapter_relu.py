@@ -190,7 +190,7 @@ WRONG = {
     "one gradient": (
         "slope",
         f"def learned_slope_backward(dout, x, a):\n    return {DX}",
-        "1 gradients for 2 inputs",
+        "expected 2 gradients: dx, da; got one array",
     ),
     "plus for minus": ("both", both("first * (x > 0) + second * (x < 0)"), "the slope of -x is -1"),
     "one use": ("both", both("first * (x > 0)"), "that is the first half"),

@@ -131,7 +131,6 @@ def test_the_inputs_are_not_changed() -> None:
             "input 'y' is an array of int64, expected an array of floats",
         ),
         ((np.sum, {"x": X}, {"w": X}), "a gradient for 'w', which is no input\n  inputs: x"),
-        ((f, {"x": X, "w": W}, (DX,)), "1 gradients for 2 inputs"),
         ((f, {"x": X, "w": W}, (DX, DW)), "f returns an array of shape (7, 3) and no dout is given"),
         ((lambda x: "text", X, X), "f returns an array of"),
         ((lambda x: x @ x, X, X), "f cannot be evaluated at these inputs: ValueError"),
@@ -141,6 +140,46 @@ def test_misuse_is_an_error_that_says_what_to_give(arguments: Any, message: str)
     report = check_gradient(*arguments)
     assert report.verdict == "error"
     assert message in str(report)
+
+
+@pytest.mark.parametrize(
+    ("grads", "got"),
+    [
+        ((DX,), "1"),
+        ([DX, DW, DW], "3"),
+        ((), "0"),
+        ({}, "0"),
+        (DX, "one array"),
+        (7, "one number"),
+        (np.float64(7), "one number"),
+        ("dx, dw", "one str"),
+    ],
+)
+def test_another_number_of_gradients_is_incorrect_and_says_how_many_are_wanted(grads: Any, got: str) -> None:
+    for given, step in (
+        (grads, "give one for each, or a dict by name"),
+        (lambda: grads, "end with return dx, dw"),
+    ):
+        report = check_gradient(f, {"x": X, "w": W}, given, dout=DOUT)
+        assert (report.verdict, cause(report)) == ("incorrect", "arity")
+        assert report.parts == {"dx": "wrong", "dw": "wrong"}
+        assert report.findings[0].role == "gradient"
+        assert report.points({"dx": 1, "dw": 2}) == 0.0
+        assert str(report).endswith(
+            f"\ncheck_gradient: expected 2 gradients: dx, dw; got {got}\n  check: {step}"
+        )
+
+
+def test_two_gradients_for_one_input_are_incorrect() -> None:
+    report = check_gradient(lambda x: (x**3).sum(), X, (X, X))
+    assert (report.verdict, cause(report)) == ("incorrect", "arity")
+    assert "expected 1 gradient: dx; got 2" in str(report)
+
+
+def test_what_the_caller_gives_is_judged_before_the_number_of_gradients() -> None:
+    for wrong in ({"dout": W}, {"shapes": "x: N D, w: M D"}, {"dout": None}):
+        report = check_gradient(f, {"x": X, "w": W}, (DX,), **{"dout": DOUT, **wrong})
+        assert (report.verdict, report.parts) == ("error", {})
 
 
 def test_a_dout_of_another_shape_is_an_error() -> None:
@@ -242,7 +281,7 @@ CALLED = {"dout": DOUT, "subject": "twin.backward"}
         (f, (DW, DX), CALLED, "\ntwin.backward: returned"),
         (f, lambda: X @ X, CALLED, "\ntwin.backward: your function raised an exception"),
         (f, lambda: None, CALLED, "\ntwin.backward: not attempted yet"),
-        (f, (DX,), CALLED, "\ntwin.backward: 1 gradients for 2 inputs"),
+        (f, (DX,), CALLED, "\ntwin.backward: expected 2 gradients: dx, dw; got 1"),
         (3, (DX, DW), CALLED, "\ntwin.backward: f is a int"),
         (f, (DX, DW), {"dout": W, "subject": "twin.backward"}, "\ntwin.backward: dout is (5, 3)"),
     ],
