@@ -160,7 +160,7 @@ CHEATS = {
         "import sys\nfor name in ('_probe', '_wire', '_guest'):\n    module = sys.modules.get(name)\n"
         "    if module is not None:\n        module.Outcome = module.Encoder = None"
     ),
-    "patched-builtins": ruin(
+    "patched-builtins": cheat(
         "import builtins\nbuiltins.sum = builtins.abs = lambda *a, **k: 0\nbuiltins.len = None"
     ),
     "printed-record": cheat(
