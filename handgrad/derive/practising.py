@@ -206,6 +206,9 @@ class Exercise:
             [*rows, f"Here {sizes or 'all is scalar'}. Write backward(dout, …) that returns {names}."]
         )
 
+    # That of a dataclass would show the derivation, which is the answer.
+    __repr__ = __str__
+
     def _repr_markdown_(self) -> str:
         first, *rest = str(self).split("\n")
         *program, last = rest

@@ -302,3 +302,10 @@ def test_what_cannot_be_asked_for_is_told() -> None:
         exercise.forward()
     with pytest.raises(ShapeError):
         exercise.forward(*(a.T for a in exercise.inputs.values()))
+
+
+def test_an_exercise_shown_in_a_terminal_or_in_a_list_keeps_its_answer() -> None:
+    exercise = practice(level=2, seed="book")
+    assert repr(exercise) == str(exercise)
+    for line in exercise.derivation.simplified.lines:
+        assert str(line) not in repr([exercise])
