@@ -174,7 +174,7 @@ WRONG = {
     "not transposed": ("matrix", "formula_matrix = 'A @ dy'", "which is D on the left and M on the right"),
     "order": ("matrix", "formula_matrix = 'dy @ A'", "which is 1 on the left and M on the right"),
     "a row": ("matrix", "formula_matrix = 'dy.T @ A'", "looks transposed: its axes are (1, D)"),
-    "no upstream": ("matrix", "formula_matrix = 'A.T'", "looks not summed over M=7"),
+    "no upstream": ("matrix", "formula_matrix = 'A.T'", "it has the axes (D, M), expected (D, 1)"),
     "not summed": ("slope", slope(DX, "dout * np.where(x > 0, 0.0, x)"), "looks not summed over N=7"),
     "summed to a number": ("slope", slope(DX, f"np.sum({DA})"), "looks summed over D, which must stay"),
     "averaged": ("slope", slope(DX, f"{DA} / len(x)"), "looks like da divided by N"),
