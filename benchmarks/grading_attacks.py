@@ -60,6 +60,7 @@ ATTACKS: dict[str, tuple[str, dict[str, str]]] = {
     "patches np.allclose": (CHEATS["patched-numpy"].added, {}),
     "patches the helper that judges": (CHEATS["patched-check"].added, {}),
     "returns a lying array class": ("", dict(CHEATS["equal-to-all"].cells)),
+    "imports the package's own layers": ("", dict(CHEATS["layers"].cells)),
     "reads frames": ("", {"backward": function(HEADS["backward"], _FRAMES)}),
     "reads the reference solution from disk": ("", {"backward": _FROM_DISK}),
 }
