@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.layers import Case, Mistake
+from handgrad.layers._batchnorm_running import RUNNING
 from handgrad.layers._common import Array
 
 SHAPES = "x: N D, gamma: D, beta: D -> out: N D"
@@ -211,47 +212,6 @@ def _over_features(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tu
     return gamma * x_hat + beta, (x, x_hat, mean, std, gamma)
 
 
-def _running_unbiased(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
-    kept = bn_param.get("momentum", 0.9) * bn_param.get("running_var", np.zeros(x.shape[1]))
-    result = forward(x, gamma, beta, bn_param)
-    if bn_param["mode"] == "train":
-        bn_param["running_var"] = kept + (bn_param["running_var"] - kept) * len(x) / (len(x) - 1)
-    return result
-
-
-def _running_variance(fed: Callable[[Array, float], Array], start: float = 0.0) -> Forward:
-    """The forward whose running variance starts at `start` and averages `fed(var, eps)`, var: (D,)."""
-
-    def wrong_forward(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
-        momentum, eps = bn_param.get("momentum", 0.9), bn_param.get("eps", 1e-5)
-        old = bn_param.get("running_var", np.full(x.shape[1], start))
-        result = forward(x, gamma, beta, bn_param)
-        if bn_param["mode"] == "train":
-            bn_param["running_var"] = momentum * old + (1 - momentum) * fed(x.var(axis=0), eps)
-        return result
-
-    return wrong_forward
-
-
-def _updated_in_test(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
-    result = forward(x, gamma, beta, dict(bn_param))
-    trained = {**bn_param, "mode": "train"}
-    forward(x, gamma, beta, trained)
-    bn_param.update({name: trained[name] for name in ("running_mean", "running_var")})
-    return result
-
-
-def _updated_before_use(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
-    if bn_param["mode"] == "test":
-        _updated_in_test(x, gamma, beta, bn_param)
-    return forward(x, gamma, beta, bn_param)
-
-
-def _batch_in_test(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
-    test = bn_param["mode"] == "test"
-    return forward(x, gamma, beta, {**bn_param, "mode": "train"} if test else bn_param)
-
-
 MISTAKES = (
     Mistake(
         "missing-path:mean",
@@ -395,96 +355,5 @@ MISTAKES = (
         "taken over the batch.",
         role="forward",
     ),
-    Mistake(
-        "running-average-swapped",
-        _settings(lambda p: {"momentum": 1 - p.get("momentum", 0.9)}),
-        ("bn_param",),
-        "momentum weighs the new batch: it is the share of the old average that is kept.",
-        role="forward",
-    ),
-    Mistake(
-        "momentum-hard-coded",
-        _settings(lambda _: {"momentum": 0.9}),
-        ("bn_param",),
-        "momentum does not come from bn_param: its default was used although another value was passed.",
-        role="forward",
-        case="other eps and momentum",
-    ),
-    Mistake(
-        "running-statistics-not-stored",
-        lambda x, gamma, beta, bn_param: forward(x, gamma, beta, dict(bn_param)),
-        ("bn_param",),
-        "it did not change: the updated average has to be put back into bn_param, or "
-        "test mode never learns them.",
-        cause="not-updated",
-        role="forward",
-    ),
-    Mistake(
-        "running-variance-unbiased",
-        _running_unbiased,
-        ("bn_param",),
-        "the running variance was fed a variance divided by N - 1: here it averages the same variance, over "
-        "N, that the batch is normalised with.",
-        role="forward",
-    ),
-    Mistake(
-        "running-variance-std",
-        _running_variance(lambda var, eps: np.sqrt(var + eps)),
-        ("bn_param",),
-        "the running variance was fed the standard deviation: it averages variances, and test mode takes the "
-        "root itself.",
-        role="forward",
-    ),
-    Mistake(
-        "running-variance-std-without-eps",
-        _running_variance(lambda var, eps: np.sqrt(var)),
-        ("bn_param",),
-        "the running variance was fed the standard deviation: it averages variances, and test mode takes the "
-        "root itself.",
-        cause="running-variance-std",
-        role="forward",
-    ),
-    Mistake(
-        "running-variance-with-eps",
-        _running_variance(lambda var, eps: var + eps),
-        ("bn_param",),
-        "eps was averaged into the running variance: test mode adds eps itself, and it would count twice.",
-        role="forward",
-    ),
-    Mistake(
-        "running-variance-starts-at-one",
-        _running_variance(lambda var, eps: var, start=1.0),
-        ("bn_param",),
-        "the running variance started at ones: where bn_param holds none yet, it starts at zeros here.",
-        role="forward",
-        case="defaults only",
-    ),
-    Mistake(
-        "updated-in-test-mode",
-        _updated_in_test,
-        ("bn_param",),
-        "{what} changed in test mode: running averages are learnt in training, and a prediction only reads "
-        "them.",
-        role="forward",
-        case="test mode",
-    ),
-    Mistake(
-        "updated-before-use-in-test-mode",
-        _updated_before_use,
-        ("out", "bn_param"),
-        "test mode updated the running averages before it used them: they are learnt in training, and a "
-        "prediction only reads them.",
-        cause="updated-in-test-mode",
-        role="forward",
-        case="test mode",
-    ),
-    Mistake(
-        "test-mode-uses-batch",
-        _batch_in_test,
-        ("out",),
-        "test mode used the statistics of the batch: a prediction must not depend on who else is in the "
-        "batch, so the running ones are meant.",
-        role="forward",
-        case="test mode",
-    ),
+    *RUNNING,
 )
