@@ -22,6 +22,10 @@ class Words(NamedTuple):
 
 CAUSES: dict[str, Words] = {
     "not-attempted": Words("", "write your answer in the cell, run it, then run this check again"),
+    "not-text": Words(
+        "the answer is no text: a formula for {what} stands in quotes",
+        "check: put quotes around the formula itself; it is read as text, and computed here",
+    ),
     "sign": Words(
         "looks like {what} with the wrong sign: every entry is −1 times the right one",
         "check: follow one entry through the scalar chain rule and count the minus signs",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,22 @@ from handgrad.errors import FormulaError, HandgradError, UnknownNameError, layou
 from handgrad.formula import OPERATIONS, Assignment, Call, Expr, evaluate_program, infer_program, parse
 from handgrad.judge import Context, judge_array, sizes_text
 from handgrad.ledger import Ledger
-from handgrad.probe import call, copy_arguments
+from handgrad.probe import call, copy_arguments, described
 from handgrad.question import Given, from_layer, from_text
-from handgrad.reductions import mended_reductions
+from handgrad.reductions import mended_reductions, spread
 from handgrad.report import Finding, Report
 from handgrad.truth import slips
 
 __all__ = ["check_formula"]
 
 Array = NDArray[Any]
+
+# What to do about a wrong shape on paper, where the general words speak of lines of code.
+_STEPS = {
+    "wrong-shape": "check: write the axes under every factor; which of them are left at the end?",
+    "kept-axis": "check: leave out keepdims=True",
+    "flattened": "check: write the axes under every factor; a sum with keepdims=True keeps its axis, as 1",
+}
 
 
 def check_formula(
@@ -50,32 +58,27 @@ def check_formula(
 
     `mistakes`, {"a sentence": "a wrong formula"}, are recognised by their numbers and told in those words.
 
-    Shapes are compared by axis names, then numbers at different, coprime sizes. A formula that is blank or
-    "..." is not attempted yet; a function of no arguments may return it. Raises nothing: an unreadable formula
-    or question is a finding.
+    Shapes are compared by axis names, then numbers at different, coprime sizes. A formula that is blank, None or
+    "..." is not attempted yet; a function of no arguments may return it. Raises nothing: an answer that is no
+    text, and an unreadable formula or question, are findings.
     """
     part = f"d{wrt}"
-    if callable(formula):
-        got = call(formula)
+    answer: object = formula
+    if callable(answer):
+        got = call(answer)
         if got.raised:
             finding = Context(part, "formula", {}).finding(part, "raised", "raised", got.raised)
             return Report(part, {part: "raised"}, (finding,))
-        formula = got.value
-    if type(formula) is not str or not formula.strip(" .…\n"):
-        ledger = Ledger(part, (part,))
-        step = "write it between the quotes, then run this check again"
-        finding = Context(part, "formula", {}).finding(
-            part, "not attempted", "not-attempted", "not attempted yet", step=step
-        )
-        ledger.add(finding, (part,), "not attempted")
-        return ledger.report()
+        answer = got.value
+    if type(answer) is not str or not answer.strip(" .…\n"):
+        return _without_formula(part, None if type(answer) is str or answer is ... else answer)
     try:
         question = _question(from_layer(layer) if layer else from_text(forward, shapes), wrt, mistakes or {})
     except HandgradError as error:
         return Report("check_formula", {}, (Finding("call", "", "call", None, str(error)),))
-    ledger = Ledger(f"{part} = {' '.join(formula.split())[:60]}", (part,))
+    ledger = Ledger(f"{part} = {' '.join(answer.split())[:60]}", (part,))
     try:
-        expr = parse(formula)
+        expr = parse(answer)
     except FormulaError as error:
         ledger.add(Finding("formula", part, "call", None, str(error)), (part,))
         return ledger.report()
@@ -89,6 +92,20 @@ def check_formula(
     ledger.tried += [sizes_text(question.sizes)] * 2
     where = f"axes {letters(question.known[wrt])}, and right on random numbers at {ledger.tried[0]}, twice"
     return ledger.report(where if question.sizes else "right on random numbers, twice")
+
+
+def _without_formula(part: str, answer: object) -> Report:
+    """The report on None, which stands for a blank answer too, and on what is no text."""
+    ledger, context = Ledger(part, (part,)), Context(part, "formula", {})
+    if answer is None:
+        step = "write it between the quotes, then run this check again"
+        finding = context.finding(part, "not attempted", "not-attempted", "not attempted yet", step=step)
+        ledger.add(finding, (part,), "not attempted")
+    else:
+        what = f"the answer is {described(answer)}, expected a formula in quotes"
+        finding = context.finding(part, "not text", "not-text", what, step=words_for("not-text", part).step)
+        ledger.add(finding, (part,))
+    return ledger.report()
 
 
 @dataclass(frozen=True)
@@ -148,8 +165,10 @@ class _Question:
         words = explain(want, shape, self.sizes) or words_for(slug, part).cause
         details = [f"at {sizes_text(self.sizes)}"]
         sentence = f"it has the axes {letters(got)}, expected {letters(want)}"
+        if slug == "unsummed-broadcast" and not self.lacks_a_sum(expr, shape):
+            slug, words = "wrong-shape", spread(expr, self.types)
         cause = "\n  ".join(w for w in (words, self.impostor(expr)) if w)
-        step = self.mended_sum(expr, want) or words_for(slug, part).step
+        step = self.mended_sum(expr, want) or _STEPS.get(slug) or words_for(slug, part).step
         told = self.told_by_shape(expr, got)
         if told:
             return self.context().finding(part, "mistake", "told", sentence, details, told)
@@ -184,6 +203,22 @@ class _Question:
                 if _proportional(np.asarray(other.evaluate(arrays, self.sizes, self.types)), truth):
                     return f"check: {step}"
         return ""
+
+    def lacks_a_sum(self, expr: Expr, shape: tuple[int, ...]) -> bool:
+        """Whether a sum over the axes that are too many makes the numbers right but for a factor."""
+        if prod(shape) > 10**6:
+            return False
+        with numeric.quiet():
+            values, gradients = self.truth(np.random.default_rng(0))
+            truth = gradients[self.wrt]
+            value = np.asarray(expr.evaluate(self.arrays(values, gradients), self.sizes, self.types))
+            kept = value.ndim == truth.ndim  # then an axis of size 1 is expected for each that was not summed
+            count = sum(n != 1 for n in value.shape) - sum(n != 1 for n in truth.shape)
+            sums = (
+                value.sum(axis=over, keepdims=kept)
+                for over in combinations(range(value.ndim), count if kept else value.ndim - truth.ndim)
+            )
+            return any(total.shape == truth.shape and _proportional(total, truth) for total in sums)
 
     def fits(self, expr: Expr, want: Tokens) -> bool:
         """Whether a formula can be computed and has these axes."""

@@ -27,6 +27,7 @@ __all__ = [
     "call",
     "call_in_quiet",
     "copy_arguments",
+    "described",
     "items",
     "own_dicts",
     "read_array",
@@ -122,6 +123,16 @@ def type_name(value: object) -> str:
         return str(type.__dict__["__name__"].__get__(type(value)))[:80]
     except Exception:
         return "object"
+
+
+def described(value: object) -> str:
+    """What an answer of the wrong kind is: "a number", "an array of shape (5, 3)", "a list"."""
+    if type(value) is np.ndarray:
+        return f"an array of shape {value.shape}"
+    if issubclass(type(value), int | float | complex | np.number):
+        return "a number"
+    name = type_name(value)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def items(value: object) -> list[Any] | None:

@@ -1,15 +1,16 @@
-"""Formulas near a given one: with a sum, mean, … that keeps its axis, or without it."""
+"""Formulas near a given one: with a sum that keeps its axis, or without it; and factors spread over each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from handgrad.axes import Tokens, letters
-from handgrad.expressions import Expr, Reduce, short
+from handgrad.errors import FormulaError
+from handgrad.expressions import Binary, Expr, Reduce, short
 from handgrad.operations import OPERATIONS
 
-__all__ = ["mended_reductions"]
+__all__ = ["mended_reductions", "spread"]
 
 
 def mended_reductions(expr: Expr, want: Tokens) -> Iterator[tuple[str, Expr]]:
@@ -25,6 +26,26 @@ def mended_reductions(expr: Expr, want: Tokens) -> Iterator[tuple[str, Expr]]:
     for node, other in _one(expr, _drop):
         fitting = f"without it, {short(other)} has the axes {letters(want)}"
         yield f"there should be no {node.function} here; {fitting}", other
+
+
+def spread(expr: Expr, types: Mapping[str, Tokens]) -> str:
+    """Words for two factors that broadcast over each other, as a row and a column do; "" where none do."""
+    for node in expr.walk():
+        if not isinstance(node, Binary) or node.op not in ("*", "/", "+", "-"):
+            continue
+        try:
+            left, right, out = (part.infer(types) for part in (node.left, node.right, node))
+        except FormulaError:  # within an index
+            continue
+        if _long(out) > max(_long(left), _long(right)):
+            pair = f"{letters(left)} meets {letters(right)}, and each is spread over the other"
+            return f"in {short(node)}, {pair}: {letters(out)}"
+    return ""
+
+
+def _long(tokens: Tokens) -> int:
+    """How many axes are not 1."""
+    return sum(token != 1 for token in tokens)
 
 
 def _keep(node: Reduce) -> Expr:

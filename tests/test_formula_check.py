@@ -430,10 +430,103 @@ def test_every_layer_can_be_asked_about() -> None:
     assert set(LAYER_FORWARD) == set(layers.names())
 
 
-@pytest.mark.parametrize("formula", ["sum(dS, axis=N) * N / 7", "N * dS.sum(axis=0) / 7", "sum(dS, axis=N) + N - 7"])
+@pytest.mark.parametrize(
+    "formula", ["sum(dS, axis=N) * N / 7", "N * dS.sum(axis=0) / 7", "sum(dS, axis=N) + N - 7"]
+)
 def test_a_number_for_the_size_of_an_axis_is_right_at_one_size_only(formula: str) -> None:
     report = check_formula(formula, "b", **SCORE)
     assert cause(report) == "fixed-size"
     assert report.points({"db": 1}) == 0.0
     assert "right at N=7 D=5 C=3, and wrong at N=11 D=9 C=7" in str(report)
     assert "looks as if a number stands there for the size of an axis" in str(report)
+
+
+COLUMN = {"forward": "a = sigmoid(z)", "shapes": "z: D 1"}
+
+
+def test_a_row_times_a_column_is_told_as_that_and_not_as_a_sum_left_out() -> None:
+    report = check_formula("da.T * a*(1-a)", "z", **COLUMN)
+    assert (report.verdict, cause(report)) == ("incorrect", "wrong-shape")
+    assert str(report).endswith(
+        "\ndz: it has the axes (D, D), expected (D, 1)\n"
+        "  at D=7\n"
+        "  in da.T * a, (1, D) meets (D, 1), and each is spread over the other: (D, D)\n"
+        "  check: write the axes under every factor; which of them are left at the end?"
+    )
+    assert check_formula("da * a*(1-a)", "z", **COLUMN).ok
+
+
+ROW = {"forward": "S = X @ W + b", "shapes": "X: N D, W: D C, b: 1 C"}
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "question", "axis"),
+    [
+        ("dS", "b", SCORE, "N=7"),
+        ("-dS / N", "b", SCORE, "N=7"),
+        ("dS", "b", ROW, "N=7"),
+        ("x * dy", "w", {"forward": "y = w * x", "shapes": "x: N, w:"}, "N=7"),
+    ],
+)
+def test_a_sum_left_out_is_told_where_it_makes_the_numbers_right(
+    formula: str, wrt: str, question: dict[str, str], axis: str
+) -> None:
+    report = check_formula(formula, wrt, **question)
+    assert cause(report) == "unsummed-broadcast"
+    assert f"looks not summed over {axis}" in str(report)
+    assert "check: used several times, so sum the gradients of all uses" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "question"),
+    [
+        ("dS * S", "b", SCORE),
+        ("S", "b", ROW),
+        ("A.T", "x", {"forward": "y = A @ x", "shapes": "A: M D, x: D"}),
+        ("x[:, None] * dy", "w", {"forward": "y = w * x", "shapes": "x: N, w:"}),
+    ],
+)
+def test_no_sum_is_missed_where_it_would_leave_the_numbers_wrong(
+    formula: str, wrt: str, question: dict[str, str]
+) -> None:
+    report = check_formula(formula, wrt, **question)
+    assert cause(report) == "wrong-shape"
+    assert "sum" not in str(report)
+    assert str(report).endswith(
+        "check: write the axes under every factor; which of them are left at the end?"
+    )
+
+
+@pytest.mark.parametrize("formula", ["W * X", "X @ dS", "dS.sum(axis=0, keepdims=True)", "dS", "dS * S"])
+def test_what_is_said_of_a_formula_speaks_of_no_lines_of_code(formula: str) -> None:
+    report = check_formula(formula, "b", **SCORE)
+    assert not report.ok
+    for words in ("print", "line,", "reshape"):
+        assert words not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (3, "a number"),
+        (np.float64(3), "a number"),
+        (["X.T @ dS"], "a list"),
+        (np.ones((5, 3)), "an array of shape (5, 3)"),
+        ({}, "a dict"),
+        (object(), "an object"),
+    ],
+)
+def test_an_answer_that_is_not_text_is_told_what_it_is(answer: Any, kind: str) -> None:
+    for given in (answer, lambda: answer):
+        report = check_formula(given, "W", **SCORE)
+        assert (report.verdict, cause(report), report.parts) == ("incorrect", "not-text", {"dW": "wrong"})
+        assert str(report) == (
+            f"dW: incorrect\n\ndW: the answer is {kind}, expected a formula in quotes\n"
+            "  check: put quotes around the formula itself; it is read as text, and computed here"
+        )
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+def test_none_and_an_ellipsis_are_not_attempted(answer: Any) -> None:
+    for given in (answer, lambda: answer):
+        assert check_formula(given, "W", **SCORE).verdict == "not attempted"
