@@ -53,7 +53,11 @@ const sums = ({ dx, real, xhat }) => {
 
 const story = (state, { dx, real, xhat }) => {
   const off = PATHS.filter((name) => !state[name]), error = Math.max(...dx.map((v, n) => Math.abs(v - real[n])));
-  if (!off.length) return `All three paths are on: dx is right, and its sum is ${fixed(sum(dx))}. Adding shift or tilt to dout leaves dx as it is (tilt: but for eps).`;
+  if (!off.length) {
+    const added = [...(state.shift ? ["shift"] : []), ...(state.tilt ? ["tilt"] : [])].join(" and ");
+    const after = added ? `With ${added} added to dout, dx is what it was without${state.tilt ? ", but for eps" : ""}.` : "What will shift do to dx, and what tilt?";
+    return `All three paths are on: dx is right, and its sum is ${fixed(sum(dx))}. ${after}`;
+  }
   const without = `Without the ${off.join(" and ")} path${off.length > 1 ? "s" : ""}`;
   if (error < 0.005) return `${without} dx happens to be right here: they have nothing to add.`;
   return `${without} dx is wrong by up to ${fixed(error)}. Its sum is ${fixed(sum(dx))}, its sum with x_hat ${fixed(sum(dx.map((v, n) => v * xhat[n])))}; both should be 0.`;

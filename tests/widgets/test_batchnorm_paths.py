@@ -58,3 +58,15 @@ def test_with_all_paths_shift_and_tilt_leave_dx_as_it_is(show: Any) -> None:
     assert shown.words()[6] == before
     shown.press("mean", "Space")
     assert shown.words()[6] != before
+
+
+def test_what_shift_and_tilt_do_is_asked_first_and_said_after_the_move(show: Any) -> None:
+    shown = show(BatchnormPaths())
+    assert shown.says().endswith("What will shift do to dx, and what tilt?")
+    assert "is what it was" not in shown.says()
+    shown.press("shift", "End")
+    assert shown.says().endswith("With shift added to dout, dx is what it was without.")
+    shown.press("tilt", "Home")
+    assert shown.says().endswith("With shift and tilt added to dout, dx is what it was without, but for eps.")
+    shown.press("mean", "Space")
+    assert "is what it was" not in shown.says()
