@@ -172,17 +172,17 @@ class CaseRun:
     def left_in(self, name: str, key: str) -> list[tuple[str, str, Array]]:
         """Wrong values of an updated entry that have a name: the cause, its sentence and the value."""
         known = []
-        before = self.inputs[name].get(key)
-        if isinstance(before, np.ndarray):
-            known.append(
-                ("not-updated", f"it was left as it was; write the new value back to {name}", before)
-            )
         for mistake in self.layer.mistakes:
             if mistake.role == "forward":
                 arguments = copy_arguments(self.inputs)
                 call_in_quiet(mistake.wrong, *arguments.values())
                 if isinstance(arguments[name].get(key), np.ndarray):
                     known.append((mistake.cause, mistake.tell(key), arguments[name][key]))
+        before = self.inputs[name].get(key)
+        if isinstance(before, np.ndarray):
+            known.append(
+                ("not-updated", f"it was left as it was; write the new value back to {name}", before)
+            )
         return known
 
     # ------------------------------------------------------------ backward
