@@ -20,7 +20,7 @@ WRONG = {
     "forward": "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w - b, (x, w, b)",
     "backward": "def affine_backward(dout, cache):\n    return dout, dout, dout",
     "paper": "def formula_for_dW():\n    return 'X.T @ dY'\n"
-    "def formula_for_dX():\n    return 'W @ dY'\n"
+    "def formula_for_dX():\n    return 'dY @ W'\n"
     "def formula_for_db():\n    return 'sum(dY, axis=N)'",
     "mended": "def mended_backward(dY, X, W):\n    return colleagues_backward(dY, X, W)",
     "twin-backward": "def twin_backward(dout, x1, x2, w, b):\n    return x1, x2, w, b",
@@ -30,8 +30,8 @@ HALF = {
     "forward": "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w + b, (x, w, b)",
     "backward": "def affine_backward(dout, cache):\n    x, w, b = cache\n    rows = x.reshape(len(x), -1)\n"
     "    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.mean(axis=0)",
-    "paper": "def formula_for_dW():\n    return 'dY @ X.T'\n"
-    "def formula_for_dX():\n    return 'dY.T @ W'\n"
+    "paper": "def formula_for_dW():\n    return 'X @ dY.T'\n"
+    "def formula_for_dX():\n    return 'dY.T @ W.T'\n"
     "def formula_for_db():\n    return 'sum(dY, axis=N, keepdims=True)'",
     "mended": "def mended_backward(dY, X, W):\n    return W.T @ dY, dY @ X.T, dY.sum(axis=0, keepdims=True).T",
     "twin-backward": "def twin_backward(dout, x1, x2, w, b):\n    y1, y2 = x1 @ w + b, x2 @ w + b\n"
@@ -48,8 +48,8 @@ NOISE = (
 # A cell that cannot run costs its own part only; so does an exception, and a formula without its quotes.
 BROKEN_CELLS = {
     "forward": "def affine_forward(x, w, b)\n    return None",
-    "paper": "def formula_for_dW():\n    return dY @ X.T\n"
-    "def formula_for_dX():\n    return 'W.T @ dY'\n"
+    "paper": "def formula_for_dW():\n    return X @ dY.T\n"
+    "def formula_for_dX():\n    return 'W @ dY'\n"
     "def formula_for_db():\n    return 3",
     "twin-backward": "def twin_backward(dout, x1, x2, w, b):\n    raise ValueError('later')",
 }

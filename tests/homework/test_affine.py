@@ -51,7 +51,7 @@ def forward(out="rows @ w + b"):
     return f"def affine_forward(x, w, b):\n    rows = x.reshape(len(x), -1)\n    return {out}, (x, w, b)"
 
 
-def paper(dW="dY @ X.T", dX="W.T @ dY", db="sum(dY, axis=N, keepdims=True)"):
+def paper(dW="X @ dY.T", dX="W @ dY", db="sum(dY, axis=N, keepdims=True)"):
     answers = {"dW": dW, "dX": dX, "db": db}
     return "\n".join(f"def formula_for_{name}():\n    return {answer!r}" for name, answer in answers.items())
 
@@ -90,7 +90,7 @@ def test_the_same_gradient_of_a_right_forward_earns_nothing(mark):
     ("cell", "answer", "points", "cause"),
     [
         ("forward", forward("rows @ w"), 0, ("out", "missing-bias")),
-        ("paper", paper(dW="X @ dY.T"), 2, ("dW", "transposed")),
+        ("paper", paper(dW="dY @ X.T"), 2, ("dW", "transposed")),
         ("paper", paper(dX="dY @ W.T"), 2, ("dX", "wrong-shape")),
         ("paper", paper(db="sum(dY, axis=N)"), 2, ("db", "flattened")),
         ("twin-backward", twin(dw="2 * x1.T @ dy1"), 3, ("dw", None)),
@@ -123,7 +123,7 @@ def test_right_answers_in_another_style_keep_full_marks(mark, full):
     other = {
         "forward": forward('np.einsum("nd,dm->nm", rows, w) + b[None, :]'),
         "backward": loops,
-        "paper": paper("(X @ dY.T).T", "(dY.T @ W).T", "dY.sum(axis=N, keepdims=True)"),
+        "paper": paper("(dY @ X.T).T", "(dY.T @ W.T).T", "dY.sum(axis=N, keepdims=True)"),
         "twin-backward": twin(),
     }
     assert mark("affine", other).points == full("affine")
