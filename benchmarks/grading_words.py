@@ -67,7 +67,7 @@ def words(stored: dict[str, Any]) -> str:
                 *_each(stored["class"], "seconds"),
             ]
         ),
-        _row(["of these without any mark", *_each(stored["class"], "without any mark")]),
+        _row(["of these with the points declared", *_each(stored["class"], "points as declared")]),
         _row(["memory of everything together, MB", *_each(normal, "megabytes")]),
         "",
         "Memory at 2 workers, by the size of the class: "
