@@ -108,10 +108,15 @@ def not_left_open(nb: Any) -> Iterator[str]:
 
 
 def open_solutions(nb: Any) -> Iterator[str]:
+    """JupyterLab folds code and output each on its own, and either gives the answer away."""
     for number, cell in code_cells(nb):
-        hidden = "hide-cell" in tags(cell) and cell.metadata.get("jupyter", {}).get("source_hidden") is True
-        if "solution" in tags(cell) and not hidden:
+        if "solution" not in tags(cell):
+            continue
+        folded = cell.metadata.get("jupyter", {})
+        if "hide-cell" not in tags(cell) or folded.get("source_hidden") is not True:
             yield f"cell {number}: the solution needs the tag hide-cell and jupyter.source_hidden"
+        if folded.get("outputs_hidden") is not True:
+            yield f"cell {number}: the solution's output stands open; it needs jupyter.outputs_hidden"
 
 
 RULES: tuple[Callable[[Any], Iterator[str]], ...] = (
@@ -162,6 +167,8 @@ def stub() -> Any:
     return cell("def f(x):\n    ...", count=1, tags=["exercise"])
 
 
+FOLDED = {"jupyter": {"source_hidden": True}}  # and its output is not
+
 BAD: dict[str, tuple[Callable[[Any], Iterator[str]], list[Any], str]] = {
     "never run": (never_run, [cell(count=None)], "cell 1: execution count is None, 1 is expected"),
     "out of order": (never_run, [cell(count=2), cell(count=1)], "cell 1: execution count is 2, 1 is expected"),
@@ -180,6 +187,7 @@ BAD: dict[str, tuple[Callable[[Any], Iterator[str]], list[Any], str]] = {
     "a stub without a check": (not_left_open, [cell(), stub()], "cell 2: no check follows"),
     "a solution in sight": (open_solutions, [cell("1", tags=["solution"])], "cell 1: the solution needs"),
     "a solution open in Jupyter": (open_solutions, [cell("1", tags=["solution", "hide-cell"])], "cell 1: the"),
+    "a solution's open output": (open_solutions, [cell("1", tags=["solution", "hide-cell"], **FOLDED)], "stands open"),
 }  # fmt: skip
 
 
@@ -194,7 +202,10 @@ def test_a_rule_refuses_a_notebook_that_breaks_it(name: str) -> None:
 
 
 def test_a_clean_notebook_keeps_every_rule() -> None:
-    hidden = {"tags": ["solution", "hide-cell"], "jupyter": {"source_hidden": True}}
+    hidden = {
+        "tags": ["solution", "hide-cell"],
+        "jupyter": {"source_hidden": True, "outputs_hidden": True},
+    }
     nb = new_notebook(
         cells=[
             new_markdown_cell("# A"),
