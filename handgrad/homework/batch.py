@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
@@ -75,7 +76,9 @@ def grade_all(
     """Grade what has not been graded yet, and store each result and its page as soon as it is there.
 
     `executor` is any of `concurrent.futures`, for example a cluster's; without one, this machine's cores work.
-    `told(result, words)` hears of each submission. Raises SandboxError if there is nothing to run them in.
+    Without one, the author's own solution is graded first: it must earn everything, or nothing is recorded.
+    `told(result, words)` hears of each submission. Raises SandboxError if there is nothing to run them in, or if
+    the solution fails.
     """
     homework = source.load(settings.root, settings.homework)
     store, tally = Store(settings.out), Tally()
@@ -169,13 +172,24 @@ def _work_through(
             executor, submissions, settings, homework, 2 * (settings.workers or cores()), None
         )
         return
-    count = settings.workers or cores()
+    first = next(submissions, None)
+    if first is None:
+        return
+    submissions, count, tried = chain([first], submissions), settings.workers or cores(), False
     while True:
         dropped: list[Submission] = []
         with _pool(count) as pool:
-            yield from _through(pool, submissions, settings, homework, 2 * count, dropped)
+            trial = None if tried else pool.submit(_own, settings, homework, _solution(settings).read_bytes())
+            for done in _through(pool, submissions, settings, homework, 2 * count, dropped):
+                if trial is not None and not tried:
+                    _try(trial, settings)
+                    tried = True
+                yield done
         if not dropped:
             return
+        if not tried:  # what ended the workers may have been a submission
+            self_test(settings)
+            tried = True
         for submission in dropped:  # one of them ended the workers: each alone, to see which
             yield _alone(submission, settings, homework)
 
@@ -261,10 +275,19 @@ def _follow(parent: BaseProcess) -> None:
     os._exit(1)
 
 
+def _try(trial: Future[Result], settings: Settings) -> None:
+    """Judge the trial of the author's solution, or have it again if a submission has ended its worker."""
+    try:
+        result = trial.result()
+    except BrokenExecutor:
+        self_test(settings)
+    else:
+        passes(result, _solution(settings))
+
+
 def self_test(settings: Settings) -> None:
     """Grade the author's own solution, in a worker: it must earn everything. Raises SandboxError if not."""
-    path = settings.root / "solutions" / settings.homework / f"{settings.homework}.ipynb"
-    homework = source.load(settings.root, settings.homework)
+    homework, path = source.load(settings.root, settings.homework), _solution(settings)
     try:
         with _pool(1) as pool:
             result = pool.submit(_own, settings, homework, path.read_bytes()).result()
@@ -273,6 +296,11 @@ def self_test(settings: Settings) -> None:
         raise SandboxError(
             layout("sandbox", "its worker process died: nothing was graded", step=step)
         ) from error
+    passes(result, path)
+
+
+def passes(result: Result, path: Path) -> None:
+    """Raises SandboxError if the author's solution at `path` does not earn everything."""
     if result.state != "graded" or result.points != result.max_points:
         worst = next((part for part in result.parts if part.points < part.max_points), None)
         details = (
@@ -282,6 +310,10 @@ def self_test(settings: Settings) -> None:
         what = f"the homework's own solution earns {result.points:g} of {result.max_points:g}: nothing was graded"
         step = "mend solutions/, or the sandbox if its version has changed"
         raise SandboxError(layout(str(path), what, details, step=step))
+
+
+def _solution(settings: Settings) -> Path:
+    return settings.root / "solutions" / settings.homework / f"{settings.homework}.ipynb"
 
 
 def _own(settings: Settings, homework: Homework, data: bytes) -> Result:

@@ -11,7 +11,8 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=_number(0.1, "a number of seconds"),
         metavar="S",
-        help="for a cell or a call that waits (default 20)",
+        help="for a cell or a call that waits (default 10)",
     )
     limits.add_argument(
         "--memory", type=_number(64, "a whole number of megabytes", int), metavar="MB", help="default 192"
@@ -158,10 +159,8 @@ def _run(args: argparse.Namespace) -> int:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(settings.out))
     count = len(submissions)
     print(f"{homework.title}: {count} submission{'' if count == 1 else 's'}", flush=True)
-    _try(args, settings)
-    _keep_seed(settings)
     begun = time.monotonic()
-    with shown(count) as told:
+    with _seed_kept(settings), _blamed(args), shown(count) as told:
         tally = batch.grade_all(submissions, settings, told=told)
     _leave(settings, homework)
     print(f"{time.monotonic() - begun:.0f} seconds", file=sys.stderr)
@@ -179,13 +178,13 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _try(args: argparse.Namespace, settings: Any) -> None:
-    """Grade the author's own solution first. Raises SandboxError, and says so if limits were given that are too low."""
-    from handgrad.homework import batch
+@contextmanager
+def _blamed(args: argparse.Namespace) -> Iterator[None]:
+    """Say of a solution that fails under limits that were given that these are too low."""
     from handgrad.homework.sandbox import SandboxError
 
     try:
-        batch.self_test(settings)
+        yield
     except SandboxError as error:
         names = [n for n in ("instructions", "seconds", "memory") if getattr(args, n) is not None]
         if not names:
@@ -226,9 +225,20 @@ def _settings(args: argparse.Namespace, root: Path) -> Any:
     )
 
 
-def _keep_seed(settings: Any) -> None:
+@contextmanager
+def _seed_kept(settings: Any) -> Iterator[None]:
+    """Store the seed for the next run into this folder; where nothing could be graded, leave it as it was."""
+    from handgrad.homework.sandbox import SandboxError
+
+    path = settings.out / _SETTINGS
+    before = path.read_bytes() if path.is_file() else None
     data = json.dumps({"homework": settings.homework, "seed": settings.secret}, indent=1)
-    (settings.out / _SETTINGS).write_text(data + "\n", encoding="utf-8")
+    path.write_text(data + "\n", encoding="utf-8")
+    try:
+        yield
+    except SandboxError:
+        path.unlink() if before is None else path.write_bytes(before)
+        raise
 
 
 def _stored(path: Path, homework: str) -> str:

@@ -62,7 +62,7 @@ class Limits:
 
     instructions: int = 5_000_000_000
     total: int = 60_000_000_000
-    seconds: float = 20.0
+    seconds: float = 10.0
     memory_mb: int = 192
     output_kb: int = 256
     starts: int = 8

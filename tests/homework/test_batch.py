@@ -196,3 +196,19 @@ def test_a_submission_is_small_enough_to_send_anywhere():
     import pickle
 
     assert len(pickle.dumps(Submission("ada", "ada.ipynb", "/in/ada.ipynb"))) < 1000
+
+
+def test_nothing_is_recorded_where_the_solution_itself_fails(tmp_path, handed_in):
+    broken = tmp_path / "solutions" / "affine"
+    broken.mkdir(parents=True)
+    text = SOURCE.read_text(encoding="utf-8").replace("dout.sum(axis=0)", "dout.sum(axis=1)")
+    (broken / "affine.ipynb").write_text(text, encoding="utf-8")
+    told = []
+    with pytest.raises(SandboxError, match="the homework's own solution earns"):
+        grade_all(
+            collect(handed_in, "affine"),
+            Settings(tmp_path, "affine", tmp_path / "out", isolation="process", secret="s", workers=2),
+            told=lambda result, words: told.append(result),
+        )
+    assert told == []
+    assert list(Store(tmp_path / "out").all()) == []

@@ -153,7 +153,7 @@ def test_help_names_every_setting_with_its_default(capsys):
         "default: one for each core",
         "a sandbox (default)",
         "(default 5e9)",
-        "(default 20)",
+        "(default 10)",
         "default 192",
         "default: FOLDER/gradebook.db",
     ):
@@ -239,10 +239,10 @@ def test_outside_a_copy_of_the_repository_it_says_so(collected, tmp_path, monkey
 
 
 def test_limits_that_are_too_low_for_the_solution_itself_are_blamed(collected, tmp_path, monkeypatch, capsys):
-    def fails(settings):
+    def fails(result, path):
         raise SandboxError("sandbox: does not start: nothing was graded\n  out of fuel")
 
-    monkeypatch.setattr("handgrad.homework.batch.self_test", fails)
+    monkeypatch.setattr("handgrad.homework.batch.passes", fails)
     assert grade(collected, "--homework", "affine", "--instructions", "1e3", out=tmp_path / "out") == 1
     said = capsys.readouterr().err
     assert "cannot be graded within --instructions 1000: nothing was graded" in said
