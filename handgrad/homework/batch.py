@@ -245,8 +245,8 @@ def _alone(submission: Submission, settings: Settings, homework: Homework) -> tu
 
 @contextmanager
 def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh worker processes, one thread of linear algebra each."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    """Fresh worker processes, one thread of linear algebra each, and one arena of memory, which keeps it flat."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
     pool = ProcessPoolExecutor(
