@@ -77,9 +77,8 @@ def collect(path: Path, homework: str) -> Iterator[Submission]:
     outside = [_submission(_bare(e), e, source) for e in everything if e.outside and _is_notebook(e)]
     nobody = {homework}  # a notebook of this name is a student's answer in a folder that names the student
     for _ in range(4):
-        found = (
-            _tree(entries, homework, source) or _flat(entries, source) or _folders(entries, homework, source)
-        )
+        found = _tree(entries, homework, source)
+        found = found or _flat(entries, source) + _folders(entries, homework, source)
         if {sub.student for sub in found} <= nobody:
             found = []
         if found or (outside and not entries):

@@ -173,6 +173,11 @@ def test_a_platforms_zip_without_folders_names_its_students_too(tmp_path):
     assert "one student, 2 files" in two["Ada L_1042"]
 
 
+def test_a_loose_notebook_hides_no_students_folder(tmp_path):
+    folder(tmp_path, "ada.ipynb", "bob/homework.ipynb", "cyd/any name.ipynb")
+    assert set(readable(tmp_path)) == {"ada", "bob", "cyd"}
+
+
 def test_folders_of_homeworks_are_no_students(tmp_path):
     names = ("affine/ada.ipynb", "softmax/ada.ipynb")
     with pytest.raises(NotebookError, match="no submission of affine in it"):
