@@ -13,7 +13,7 @@ from handgrad import numeric
 from handgrad.causes import words_for
 from handgrad.draws import generator
 from handgrad.errors import HandgradError, layout
-from handgrad.judge import Context, judge_contract, judge_value
+from handgrad.judge import Context, judge_contract, judge_value, sizes_text
 from handgrad.ledger import Ledger
 from handgrad.probe import Outcome, call, copy_arguments, is_single, items, type_name
 from handgrad.report import Finding, Report
@@ -86,6 +86,7 @@ def check_gradient(
     got = call(_judge, context, ledger, f, claims, tokens, generator(seed))
     if got.raised:  # by f, near the inputs: at them it has been evaluated
         return _misuse(subject, layout(subject, "f cannot be evaluated near these inputs", [got.raised]))
+    ledger.tried += [sizes_text(sizes)] if sizes else []
     return ledger.report("right along two random directions in each argument")
 
 

@@ -118,7 +118,9 @@ def judge_contract(
     if known is not None and (known[0] == slug or slug == "wrong-shape" or known[0] not in CAUSES):
         slug, seen = known
         said = words_for(slug, what)
-    step = said.step if context.role != "forward" else words_for("wrong-shape", what).step  # no gradient there
+    step = (
+        said.step if context.role != "forward" else words_for("wrong-shape", what).step
+    )  # no gradient there
     return context.finding(
         what,
         "shape",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from handgrad.errors import UnknownNameError, layout, nearest
@@ -75,6 +75,36 @@ class Report:
             raise UnknownNameError(layout(f"{self.subject}.points", f"no part {unknown[0]!r}", step=known))
         shares: Mapping[Status | None, float] = {"right": 1.0, "own forward": own_forward}
         return float(sum(w * shares.get(self.parts.get(name), 0.0) for name, w in weights.items()))
+
+    def and_also(self, other: Report) -> Report:
+        """This report and one on the same subject at other sizes: a part is right where both say so.
+
+        Of each part the first finding that speaks against it is kept, and every warning once. A finding of
+        `other` about a part that was right here says where that was. Raises ValueError for another subject.
+        """
+        if self.subject != other.subject:
+            raise ValueError(f"{self.subject}.and_also: a report on the same subject, got {other.subject}")
+        if not self.parts or not other.parts:  # one of them is about a wrong call
+            return other if self.parts else self
+        was_right = {name for name, status in self.parts.items() if status in ("right", "not checked")}
+        known = {(f.cause, f.role, f.param) for f in self.findings if f.severity == "warning"}
+        added = [
+            self._after(finding) if finding.severity == "error" else finding
+            for finding in other.findings
+            if (finding.param in was_right if finding.param else was_right)
+            if finding.severity == "error" or (finding.cause, finding.role, finding.param) not in known
+        ]
+        parts = {name: other.parts.get(name, s) if name in was_right else s for name, s in self.parts.items()}
+        tried = tuple(dict.fromkeys((*self.tried, *other.tried)))
+        return replace(self, parts=parts, findings=(*self.findings, *added), tried=tried)
+
+    def _after(self, finding: Finding) -> Finding:
+        """A finding about what was right in this report, which says so; without a cause it asks the question."""
+        if not self.tried:
+            return finding
+        asks = "" if finding.cause else "; is a size written as a number?"
+        since = f"right in the cases before it: {', '.join(self.tried)}{asks}"
+        return replace(finding, message=f"{finding.message}\n  {since}")
 
     @property
     def headline(self) -> str:

@@ -83,7 +83,11 @@ class Sandbox(Protocol):
 
 
 # What stands beside the guest, by the name it has there. Each is compiled by itself.
-_MODULES = {"_probe": "handgrad.probe", "_wire": "handgrad.homework.wire", "_guest": "handgrad.homework.guest"}
+_MODULES = {
+    "_probe": "handgrad.probe",
+    "_wire": "handgrad.homework.wire",
+    "_guest": "handgrad.homework.guest",
+}
 # NumPy adds the documentation of its C functions when it is imported: a seventh of that work, and not needed.
 _DOCUMENTATION = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 
