@@ -131,7 +131,7 @@ def _diagnose(expected: Tokens, got: tuple[int, ...], sizes: Mapping[str, Any]) 
     if max(len(got), len(need)) > _MOST_AXES:
         return "wrong-shape", None
     goal = letters(expected)
-    if need and len(known) == len(need):
+    if need and len(known) == len(need) and goal != str(tuple(known)):
         goal += f" = {tuple(known)}"
     for rule in (_transposed, _kept_axis, _flattened, _unsummed, _summed_too_much, _wrong_axis):
         found = rule(need, got, sizes, goal)

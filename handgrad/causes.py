@@ -169,7 +169,8 @@ CAUSES: dict[str, Words] = {
         "looks summed over the wrong axis",
         "check: the axis that a sum names is the one that disappears; name one that {what} does not have",
     ),
-    "flattened": Words("", "check: reshape it to the shape expected above, or sum with keepdims=True"),
+    "flattened": Words("", "check: reshape it to the shape expected above"),
+    "dropped-axis": Words("", "check: sum with keepdims=True, or reshape it to the shape expected above"),
     "wrong-shape": Words(
         "", "check: print the shape after every line; which is the first that surprises you?"
     ),

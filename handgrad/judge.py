@@ -118,9 +118,10 @@ def judge_contract(
     if known is not None and (known[0] == slug or slug == "wrong-shape" or known[0] not in CAUSES):
         slug, seen = known
         said = words_for(slug, what)
-    step = (
-        said.step if context.role != "forward" else words_for("wrong-shape", what).step
-    )  # no gradient there
+    if slug == "flattened" and value.shape == tuple(n for n in shape if n != 1):
+        said = words_for("dropped-axis", what)
+    if context.role == "forward":  # no gradient there
+        said = words_for("wrong-shape", what)
     return context.finding(
         what,
         "shape",
@@ -128,7 +129,7 @@ def judge_contract(
         f"{what} has shape {value.shape}, {expected}",
         [f"at {bound}"] if bound else [],
         seen,
-        step,
+        said.step,
     )
 
 

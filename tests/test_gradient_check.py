@@ -314,3 +314,18 @@ def test_an_answer_that_empties_the_upstream_gradient_is_still_judged_with_what_
     report = check_gradient(lambda x: x * x, {"x": x}, emptied, dout=dout)
     assert report.points({"dx": 1}) == 0.0
     assert report.findings[0].cause == "all-zero"
+
+
+def test_flattening_and_a_dropped_axis_get_different_advice() -> None:
+    x, b = np.ones((2, 3)), np.ones((3, 1))
+    flat = check_gradient(lambda x: (x**2).sum(), {"x": x}, {"x": 2 * x.ravel()}, shapes="x: N D")
+    dropped = check_gradient(lambda b: (b**2).sum(), {"b": b}, {"b": 2 * b[:, 0]}, shapes="b: M 1")
+    assert str(flat).endswith("\n  check: reshape it to the shape expected above")
+    assert str(dropped).endswith(
+        "\n  check: sum with keepdims=True, or reshape it to the shape expected above"
+    )
+
+
+def test_axes_without_names_are_told_by_their_sizes_once() -> None:
+    report = check_gradient(lambda x: (x**2).sum(), {"x": np.ones(4)}, {"x": np.ones((4, 1))})
+    assert "looks as if axis 1, of size 1, was kept: expected (4,), without it" in str(report)
