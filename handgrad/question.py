@@ -23,6 +23,7 @@ LABEL = "int"  # the last word of an array of labels: y: N int
 # Each layer's forward in the language of formulas; its labels are whole numbers.
 LAYER_FORWARD = {
     "affine": "out = x @ w + b",
+    "temporal_affine": "out = x @ w + b",
     "relu": "out = relu(x)",
     "sigmoid": "out = sigmoid(x)",
     "tanh": "out = tanh(x)",
