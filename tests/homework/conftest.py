@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from handgrad.homework import source
+from handgrad.homework import notebooks, rules, source
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def load(slug):
+    """The homework, read once."""
+    return source.load(ROOT, slug)
 
 
 class Marked:
@@ -17,6 +25,10 @@ class Marked:
     def __init__(self, judged):
         self.points = {part.grade_id: result.points for part, result in judged}
         self._reports = {part.grade_id: result.reports for part, result in judged}
+
+    def verdicts(self, grade_id):
+        """The verdict of every report of this part."""
+        return [report.verdict for report in self._reports[grade_id]]
 
     def causes(self, grade_id):
         """Every (parameter, cause) of an error, in order."""
@@ -35,13 +47,15 @@ def mark():
     """mark(slug, {grade_id of an answer cell: code}) -> Marked; cells not named keep the author's answer."""
 
     def marked(slug, answers=None):
-        homework = source.load(ROOT, slug)
+        homework = load(slug)
         unknown = set(answers or {}) - set(homework.solution)
         assert not unknown, f"no answer cells {unknown} in {slug}; there are {sorted(homework.solution)}"
         space = {}
         for grade_id, text, kind in homework.cells:
             if kind == "given":
-                exec(text, space)
+                # A cell that shows the student's answers may fail on them.
+                with contextlib.suppress(*[Exception] * bool(answers)):
+                    exec(text, space)
             elif kind == "answer":
                 exec((answers or {}).get(grade_id, text), space)
         given = {name: space.get(name) for name in homework.names}
@@ -57,4 +71,17 @@ def mark():
 @pytest.fixture(scope="session")
 def full():
     """full(slug) -> the most points of each graded cell."""
-    return lambda slug: {p.grade_id: p.max_points for p in source.load(ROOT, slug).parts}
+    return lambda slug: {p.grade_id: p.max_points for p in load(slug).parts}
+
+
+@pytest.fixture(scope="session")
+def stubs():
+    """stubs(slug) -> what the student finds in each answer cell of the release, by grade_id."""
+
+    @cache
+    def released(slug):
+        cells = notebooks.read(ROOT / "exercises" / slug / f"{slug}.ipynb").cells
+        answers = [c for c in cells if c.cell_type == "code" and rules.flag(c, "solution")]
+        return {cell.metadata.nbgrader.grade_id: cell.source for cell in answers}
+
+    return released
