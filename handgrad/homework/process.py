@@ -10,7 +10,7 @@ import sys
 import time
 
 from handgrad.errors import layout
-from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap, compiling
+from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
 
 __all__ = ["ProcessSandbox"]
 
@@ -63,7 +63,7 @@ class ProcessSandbox:
             )
             assert self._child.stdin is not None
             os.set_blocking(self._child.stdin.fileno(), False)
-            self._write(bootstrap(compiling()), time.monotonic() + limits.seconds)
+            self._write(bootstrap(), time.monotonic() + limits.seconds)
         except (OSError, Ended) as error:
             said = f"{type(error).__name__}: {error}"
             raise SandboxError(layout("sandbox", "does not start: nothing was graded", [said])) from error

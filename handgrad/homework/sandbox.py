@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -20,7 +20,6 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "bootstrap",
-    "compiling",
     "opener",
 ]
 
@@ -88,25 +87,17 @@ _MODULES = {
     "_wire": "handgrad.homework.wire",
     "_guest": "handgrad.homework.guest",
 }
-# NumPy adds the documentation of its C functions when it is imported: a seventh of that work, and not needed.
-_DOCUMENTATION = ("numpy._core._add_newdocs", "numpy._core._add_newdocs_scalars")
 
 
-def compiling() -> Iterator[tuple[str, str]]:
-    """The parts of the program that begins a sandbox: (name, an expression that gives its code)."""
-    for name, module in _MODULES.items():
-        yield name, f"compile({_source(module)!r}, '<{name[1:]}>', 'exec', dont_inherit=True)"
-
-
-def bootstrap(codes: Iterable[tuple[str, str]]) -> str:
+def bootstrap() -> str:
     """The program that begins a sandbox: the guest and its two helpers, then the guest itself."""
-    lines = ["import gc, marshal, sys, types", "gc.disable()"]  # nothing is let go of while modules load
-    lines += [f"sys.modules[{name!r}] = types.ModuleType({name!r})" for name in _DOCUMENTATION]
-    for name, code in codes:
+    lines = ["import sys, types, numpy"]
+    for name, module in _MODULES.items():
+        code = f"compile({_source(module)!r}, '<{name[1:]}>', 'exec', dont_inherit=True)"
         lines.append(f"_module = sys.modules[{name!r}] = types.ModuleType({name!r})")
         lines.append(f"exec({code}, _module.__dict__)")
     made = f"sys.modules['_guest'].Guest(sys.modules['_probe'], sys.modules['_wire'], {VERSION!r})"
-    return "\n".join([*lines, f"_answer = {made}.answer", "gc.enable()", "del gc, marshal"])
+    return "\n".join([*lines, f"_answer = {made}.answer"])
 
 
 def _source(module: str) -> str:

