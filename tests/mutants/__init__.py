@@ -26,7 +26,19 @@ from .model import Correct, Mutant
 
 __all__ = ["LAYERS", "Correct", "Mutant", "all_correct", "all_mutants"]
 
-LAYERS = ("affine", "batchnorm", "linear_regression", "relu", "sigmoid", "softmax", "svm", "tanh")
+LAYERS = (
+    "affine",
+    "batchnorm",
+    "linear_regression",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "spatial_batchnorm",
+    "svm",
+    "tanh",
+    "temporal_affine",
+    "temporal_softmax",
+)
 
 
 def _modules() -> list[ModuleType]:
