@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import Any
 
@@ -16,7 +15,6 @@ from tests.chapters import Chapter, run, verdicts
 CHAPTER = Chapter("05_affine")
 ALL = CHAPTER.all
 CELLS = CHAPTER.cells
-EXERCISES = CHAPTER.exercises
 answered = CHAPTER.answered
 judged = CHAPTER.judged
 
@@ -82,44 +80,6 @@ def test_the_chapter_lists_one_two_and_twelve_arrangements() -> None:
     lines = notebooks.text_of(CELLS["arrangements-sizes"]).splitlines()
     counts = [int(line.partition(")")[2].split()[0]) for line in lines[:5]]
     assert counts == [1, 2, 2, 2, 12]
-
-
-def test_there_are_enough_exercises_of_each_kind() -> None:
-    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
-    assert len(EXERCISES) == 9
-    assert len(in_code) == 5
-    assert "ex-mistake" in EXERCISES
-
-
-# ---- every exercise ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
-    said = notebooks.text_of(CELLS[f"{exercise}-check"])
-    assert "not attempted yet" in said
-    assert "right" not in said
-    assert "correct" not in verdicts(said)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_passes_its_own_check(exercise: str) -> None:
-    said = notebooks.text_of(CELLS[f"{exercise}-solution"])
-    assert "correct" in verdicts(said) or ": right" in said or "the experiment agrees" in said
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
-    names: dict[str, Any] = {}
-    run(CELLS["setup"].source, names)
-    before = set(names)
-    run(CELLS[f"{exercise}-stub"].source, names)
-    mine = set(names) - before
-    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
-    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    assert mine
-    assert not mine & (stored | defined)
 
 
 # ---- wrong answers get the diagnosis that fits ---------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +18,6 @@ plt = pytest.importorskip("matplotlib.pyplot")
 CHAPTER = Chapter("09_deep_networks")
 ALL = CHAPTER.all
 CELLS = CHAPTER.cells
-EXERCISES = CHAPTER.exercises
 answered = CHAPTER.answered
 
 # Cells whose comparison is meant to fail, and how often.
@@ -127,44 +125,6 @@ def test_every_layer_is_checked_before_the_training() -> None:
         assert f"{layer}: correct" in said
     order = list(CELLS)
     assert order.index("digits-checks") < order.index("digits-whole-check") < order.index("digits-train")
-
-
-def test_there_are_enough_exercises_of_each_kind() -> None:
-    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
-    assert len(EXERCISES) == 9
-    assert len(in_code) == 6
-    assert "ex-mistake" in EXERCISES
-
-
-# ---- every exercise ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
-    said = notebooks.text_of(CELLS[f"{exercise}-check"])
-    assert "not attempted yet" in said
-    assert "right" not in said
-    assert "correct" not in verdicts(said)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_passes_its_own_check(exercise: str) -> None:
-    said = notebooks.text_of(CELLS[f"{exercise}-solution"])
-    assert "correct" in verdicts(said) or ": right" in said or "is right" in said
-    assert "is wrong:" not in said
-    assert ": not (" not in said
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
-    names: dict[str, Any] = {}
-    run(CELLS[f"{exercise}-stub"].source, names)
-    mine = {name for name in names if name.startswith("my_")}
-    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
-    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    assert mine
-    assert not mine & (stored | defined)
 
 
 # ---- wrong answers get the diagnosis that fits ---------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 import pytest
 
 from handgrad.homework import notebooks
-from tests.chapters import Chapter, run, verdicts
+from tests.chapters import Chapter, verdicts
 
 CHAPTER = Chapter("06_softmax")
 ALL = CHAPTER.all
 CELLS = CHAPTER.cells
-EXERCISES = CHAPTER.exercises
 answered = CHAPTER.answered
 
 # Cells whose comparison is meant to fail, and how often.
@@ -108,45 +106,6 @@ def test_the_plain_loss_overflows_and_the_shifted_one_does_not() -> None:
     assert "label 0: loss nan" in said_by("overflow")
     assert "label 2: loss 2000" in said_by("shifted-loss")
     assert "warning" not in said_by("shifted-loss")
-
-
-def test_there_are_enough_exercises_of_each_kind() -> None:
-    in_code = [name for name in EXERCISES if "def " in CELLS[f"{name}-stub"].source]
-    assert len(EXERCISES) == 10
-    assert len(in_code) == 6
-    assert "ex-mistake" in EXERCISES
-
-
-# ---- every exercise ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_an_untouched_stub_is_not_attempted_yet(exercise: str) -> None:
-    said = said_by(f"{exercise}-check")
-    assert "not attempted yet" in said
-    assert "right" not in said
-    assert "correct" not in verdicts(said)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_passes_its_own_check(exercise: str) -> None:
-    said = said_by(f"{exercise}-solution")
-    assert "correct" in verdicts(said) or ": right" in said or "is right" in said or said.startswith("right")
-    assert "is wrong" not in said.replace("dx is wrong", "")
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_solution_leaves_the_readers_answer_alone(exercise: str) -> None:
-    names: dict[str, Any] = {}
-    run(CELLS["setup"].source, names)
-    before = set(names)
-    run(CELLS[f"{exercise}-stub"].source, names)
-    mine = set(names) - before
-    tree = ast.parse(CELLS[f"{exercise}-solution"].source)
-    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    defined = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    assert mine
-    assert not mine & (stored | defined)
 
 
 # ---- wrong answers get the diagnosis that fits ---------------------------------------------------
