@@ -274,7 +274,7 @@ def _is_run(lines: NDArray[np.bool_]) -> bool:
 
 
 def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:
-    """Regions that have a name: the signs of same-shaped arrays, and the labels' entries."""
+    """Regions that have a name: the signs of same-shaped arrays, the labels' entries, and the rows of a mask."""
     upstream = claim.upstream or "the upstream gradient"
     arrays = {upstream: claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
     masks: dict[str, NDArray[np.bool_]] = {}
@@ -283,19 +283,18 @@ def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:
             continue
         if array.shape == claim.value.shape and array.dtype.kind == "f":
             masks[f"{name} < 0"], masks[f"{name} > 0"] = array < 0, array > 0
-        elif (
-            array.dtype.kind == "i"
-            and array.ndim == 1
-            and claim.value.ndim == 2
-            and len(array) == len(claim.value)
-        ):
-            label = np.zeros(claim.value.shape, dtype=bool)
-            label[np.arange(len(array)), array] = True
-            masks[f"the column is the label {name}"], masks[f"the column is not the label {name}"] = (
-                label,
-                ~label,
-            )
+        elif array.dtype.kind in "ib" and array.ndim and array.shape == claim.value.shape[:-1]:
+            masks.update(_rows(name, array, claim.value.shape))
     return masks
+
+
+def _rows(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> dict[str, NDArray[np.bool_]]:
+    """The regions that labels or a mask name, which have one entry for each row of an answer of this shape."""
+    if array.dtype.kind == "b":
+        rows = np.broadcast_to(array[..., None], shape)
+        return {f"{name} is False": ~rows, f"{name} is True": rows}
+    label = array[..., None] == np.arange(shape[-1])
+    return {f"the column is the label {name}": label, f"the column is not the label {name}": ~label}
 
 
 def _list(which: NDArray[np.bool_]) -> str:

@@ -132,7 +132,7 @@ class Arange(Expr):
 
 @dataclass(frozen=True)
 class OneHot(Expr):
-    """`onehot(y, C)`: rows of zeros with a 1 in the column of the label."""
+    """`onehot(y, C)`: rows of zeros with a 1 in the column of the label, one row for each entry of y."""
 
     labels: Expr
     count: Expr
@@ -148,10 +148,8 @@ class OneHot(Expr):
         return f"onehot({self.labels}, {self.count})"
 
     def _infer(self, types: Types, of: list[Tokens]) -> Tokens:
-        if len(of[0]) != 1:
-            raise fault(
-                self.source, f"onehot needs a vector of labels, and {self.labels} is {letters(of[0])}"
-            )
+        if not of[0]:
+            raise fault(self.source, f"onehot needs an array of labels, and {self.labels} is one number")
         return (*of[0], axis_of(self.count))
 
     def _numbers(self, types: Types | None, of: list[Array]) -> Any:

@@ -34,6 +34,12 @@ LAYER_FORWARD = {
         P = E / R
         loss = mean(-log(P[arange(N), y]))
     """,
+    "temporal_softmax": """
+        E = exp(x)
+        R = sum(E, axis=C, keepdims=True)
+        P = E / R
+        loss = -sum(mask * sum(onehot(y, C) * log(P), axis=C)) / N
+    """,
     "svm": """
         margins = relu(x - x[arange(N), y][:, None] + 1) * (1 - onehot(y, C))
         loss = sum(margins) / N
@@ -47,7 +53,7 @@ LAYER_FORWARD = {
         out = gamma * xhat + beta
     """,
 }
-_LABELS_OF = {"softmax": "y", "svm": "y"}
+_LABELS_OF = {"softmax": "y", "temporal_softmax": "y", "svm": "y"}
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,20 @@ def test_the_entries_at_the_labels_are_a_region() -> None:
     assert "exactly those where the column is the label y" in diagnose(claim(value, inputs={"y": y})).words
 
 
+def test_the_entries_at_the_labels_of_every_step_are_a_region() -> None:
+    truth, y = RNG.normal(size=(7, 3, 5)), np.arange(21).reshape(7, 3) % 5
+    value = truth + (y[..., None] == np.arange(5))
+    found = diagnose(claim(value, truth=truth, inputs={"y": y}))
+    assert "exactly those where the column is the label y" in found.words
+
+
+def test_the_rows_of_a_mask_are_a_region() -> None:
+    truth, mask = RNG.normal(size=(7, 3, 5)), np.arange(21).reshape(7, 3) % 4 != 2
+    value = np.where(mask[..., None], truth, 0.3)
+    found = diagnose(claim(value, truth=truth, inputs={"mask": mask}))
+    assert (found.cause, "exactly those where mask is False" in found.words) == ("some-entries", True)
+
+
 def test_a_square_transpose_is_recognised_by_its_numbers() -> None:
     square = RNG.normal(size=(4, 4))
     assert diagnose(claim(square.T, truth=square, sizes={"N": 4})).cause == "transposed"
@@ -175,6 +189,7 @@ def test_where_nothing_fits_it_says_so_and_what_to_do() -> None:
         ("batchnorm", "N=3 and one feature"),
         ("softmax", "N=1 and two classes"),
         ("svm", "N=1 and two classes"),
+        ("temporal_softmax", "N=1, two steps of which one counts, and two classes"),
     ],
 )
 def test_the_sizes_to_try_are_those_at_which_the_layer_has_a_gradient(slug: str, sizes: str) -> None:

@@ -246,6 +246,7 @@ def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, Any]
         ("linear_regression", "X.T @ (X @ theta - y) / N", "theta"),
         ("softmax", "(P - onehot(y, C)) / N", "x"),
         ("softmax", "(softmax(x, axis=C) - onehot(y, C)) / N", "x"),
+        ("temporal_softmax", "mask[:, :, None] * (P - onehot(y, C)) / N", "x"),
         ("svm", "((margins > 0) - onehot(y, C) * sum(margins > 0, axis=C, keepdims=True)) / N", "x"),
         ("batchnorm", "dout.sum(axis=N)", "beta"),
         ("batchnorm", "sum(dout * xhat, axis=N)", "gamma"),
@@ -272,7 +273,7 @@ def test_the_forward_in_formulas_is_the_layers_own(slug: str) -> None:
     program = parse_program(LAYER_FORWARD[slug])
     function = layer.loss or layer.forward
     assert function is not None
-    types = {**layer.spec.inputs} if slug in ("softmax", "svm", "batchnorm") else None
+    types = {**layer.spec.inputs} if slug in ("softmax", "temporal_softmax", "svm", "batchnorm") else None
     got = evaluate_program(program, inputs, sizes, types)[program[-1].target]
     assert np.allclose(got, function(*inputs.values())[0], rtol=1e-14)
 
@@ -306,6 +307,11 @@ def test_what_that_function_raises_is_a_finding() -> None:
         ("softmax", "P / N", "missing-path:label"),
         ("softmax", "(P - onehot(y, C)) / C", "classes-for-samples"),
         ("softmax", "(sum(P, axis=N) - onehot(y, C)) / N", "row-sums-over-batch"),
+        ("softmax", "P * (1 - P) / N", "jacobian-diagonal-alone"),
+        ("softmax", "(P * (1 - P) - onehot(y, C)) / N", "jacobian-diagonal-alone"),
+        ("softmax", "(P - onehot(y, C)) * P * (1 - P) / N", "softmax-differentiated-twice"),
+        ("temporal_softmax", "(P - onehot(y, C)) / N", "mask-forgotten"),
+        ("temporal_softmax", "mask[:, :, None] * (P - onehot(y, C)) / (N * T)", "divided-by-T"),
         ("svm", "(margins > 0) / N", "missing-path:correct class"),
         ("batchnorm", "gamma * (dout - xhat * mean(dout * xhat, axis=N)) / std", "missing-path:mean"),
     ],

@@ -69,7 +69,7 @@ def test_a_node_is_read_printed_typed_and_evaluated(text: str, node: type, axes:
         ("S[arange(C), y]", "arange(C) counts along C, and the axis is N"),
         ("S[arange(N), X]", "the index X is (N, D), expected a vector"),
         ("r[:, :, None]", "r[:, :, None] has 2 indices, and r is (N,)"),
-        ("onehot(X, C)", "onehot needs a vector of labels, and X is (N, D)"),
+        ("onehot(2, C)", "onehot needs an array of labels, and 2 is one number"),
         ("broadcast_to(X, (N, C))", "X is (N, D), which does not broadcast to (N, C)"),
         ("broadcast_to(X, (D,))", "X is (N, D), which does not broadcast to (D,)"),
         ("reshape(X, (D, N))", "X is (N, D), which cannot be read as (D, N)"),

@@ -66,6 +66,9 @@ def test_a_layer_gives_its_own_axes_and_labels() -> None:
     given = from_layer("softmax")
     assert given.inputs == {"x": ("N", "C"), "y": ("N",)}
     assert given.labels == {"y": ("C",)}
+    given = from_layer("temporal_softmax")
+    assert given.inputs == {"x": ("N", "T", "C"), "y": ("N", "T"), "mask": ("N", "T")}
+    assert given.labels == {"y": ("C",)}
     assert from_layer("affine").inputs["x"] == ("N", "D")
     with pytest.raises(UnknownNameError, match="no layer 'softmx'"):
         from_layer("softmx")

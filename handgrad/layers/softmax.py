@@ -23,6 +23,7 @@ import numpy as np
 
 from handgrad.layers import Case, Mistake
 from handgrad.layers._common import Array
+from handgrad.layers._labelled import gradient_is, mistakes_of_a_mean, one_hot
 
 SHAPES = "x: N C, y: N -> loss:"
 REDUCTION = "the loss is the mean over N, so every entry of dx carries the 1/N; rows are normalised over C"
@@ -72,12 +73,8 @@ CASES = (
 )
 
 
-def _one_hot(x: Array, y: Array) -> Array:
-    rows: Array = np.eye(x.shape[1])[y]
-    return rows
-
-
-def _probabilities(x: Array) -> Array:
+def probabilities(x: Array) -> Array:
+    """The softmax of each row. x: (N, C) -> (N, C)."""
     exps: Array = np.exp(x - x.real.max(axis=1, keepdims=True))
     rowsum: Array = exps.sum(axis=1, keepdims=True)
     return exps / rowsum
@@ -85,60 +82,46 @@ def _probabilities(x: Array) -> Array:
 
 def path_label(x: Array, y: Array) -> Array:
     """What reaches x by the label's own score in the loss: -1/N at the labels. (N, C)."""
-    return -_one_hot(x, y) / len(x)
+    return -one_hot(x, y) / len(x)
 
 
 def path_row_sum(x: Array, y: Array) -> Array:
     """What reaches x through the logarithm of the row sum: P / N. (N, C)."""
-    return _probabilities(x) / len(x)
+    return probabilities(x) / len(x)
 
 
 PATHS = {"dx": {"label": path_label, "row sum": path_row_sum}}
 
 
-def _gradient_is(wrong: Any) -> Any:
-    """A loss with the right value and the gradient `wrong(x, y)`."""
-
-    def wrong_loss(x: Array, y: Array) -> tuple[Any, Array]:
-        return loss(x, y)[0], wrong(x, y)
-
-    return wrong_loss
-
-
 def _over_batch(x: Array, y: Array) -> tuple[Any, Array]:
-    P = _probabilities(x.T).T
+    P = probabilities(x.T).T
     label = P[np.arange(x.shape[0]), y]
-    return -np.mean(np.log(label)), (P - _one_hot(x, y)) / len(x)
+    return -np.mean(np.log(label)), (P - one_hot(x, y)) / len(x)
 
 
 def _columns(x: Array, y: Array) -> Array:
-    dx = _probabilities(x)
+    dx = probabilities(x)
     dx[:, y] -= 1
     return dx / len(x)
 
 
 def _element_wise(x: Array, y: Array) -> Array:
-    return _one_hot(x, y) * (_probabilities(x) - 1) / len(x)
+    return one_hot(x, y) * (probabilities(x) - 1) / len(x)
+
+
+def _diagonal(x: Array) -> Array:
+    P = probabilities(x)
+    return P * (1 - P)
 
 
 def _row_sums_over_batch(x: Array, y: Array) -> Array:
-    every_row: Array = _probabilities(x).sum(axis=0)
-    return (every_row - _one_hot(x, y)) / len(x)
-
-
-def _classes_for_samples(x: Array, y: Array) -> Array:
-    gradient: Array = loss(x, y)[1] * x.shape[0] / x.shape[1]
-    return gradient
+    every_row: Array = probabilities(x).sum(axis=0)
+    return (every_row - one_hot(x, y)) / len(x)
 
 
 def _over_classes(x: Array, y: Array) -> tuple[Any, Array]:
     value, dx = loss(x, y)
     return value / x.shape[1], dx / x.shape[1]
-
-
-def _loss_summed(x: Array, y: Array) -> tuple[Any, Array]:
-    value, dx = loss(x, y)
-    return value * len(x), dx
 
 
 def _loss_sign(x: Array, y: Array) -> tuple[Any, Array]:
@@ -147,13 +130,13 @@ def _loss_sign(x: Array, y: Array) -> tuple[Any, Array]:
 
 
 def _missing_log(x: Array, y: Array) -> tuple[Any, Array]:
-    return -np.mean(_probabilities(x)[np.arange(x.shape[0]), y]), loss(x, y)[1]
+    return -np.mean(probabilities(x)[np.arange(x.shape[0]), y]), loss(x, y)[1]
 
 
 MISTAKES = (
     Mistake(
         "label-not-subtracted",
-        _gradient_is(path_row_sum),
+        gradient_is(loss, path_row_sum),
         ("dx",),
         "dx holds the row-sum path alone: the label's score also enters the loss by itself, and that path is "
         "missing.",
@@ -162,23 +145,15 @@ MISTAKES = (
     ),
     Mistake(
         "missing-path:row sum",
-        _gradient_is(path_label),
+        gradient_is(loss, path_label),
         ("dx",),
         "dx is 0 away from the labels: every score of a row enters the loss through the row sum, and that "
         "path is missing.",
         role="loss",
     ),
     Mistake(
-        "multiplied-by-N",
-        _gradient_is(lambda x, y: _probabilities(x) - _one_hot(x, y)),
-        ("dx",),
-        "the 1/N is missing from dx: the loss is a mean over the samples, so every sample's part of the "
-        "gradient carries it.",
-        role="loss",
-    ),
-    Mistake(
         "sign",
-        _gradient_is(lambda x, y: -loss(x, y)[1]),
+        gradient_is(loss, lambda x, y: -loss(x, y)[1]),
         ("dx",),
         "dx has the wrong sign: a higher score for the right class lowers the loss, so there the gradient is "
         "negative.",
@@ -186,7 +161,7 @@ MISTAKES = (
     ),
     Mistake(
         "not-normalised",
-        _gradient_is(lambda x, y: (np.exp(x) - _one_hot(x, y)) / len(x)),
+        gradient_is(loss, lambda x, y: (np.exp(x) - one_hot(x, y)) / len(x)),
         ("dx",),
         "the exponentials in dx were not divided by the sum of their row: what stands there has to be a "
         "probability.",
@@ -194,7 +169,7 @@ MISTAKES = (
     ),
     Mistake(
         "not-normalised-shifted",
-        _gradient_is(lambda x, y: (np.exp(x - x.max(axis=1, keepdims=True)) - _one_hot(x, y)) / len(x)),
+        gradient_is(loss, lambda x, y: (np.exp(x - x.max(axis=1, keepdims=True)) - one_hot(x, y)) / len(x)),
         ("dx",),
         "the shifted exponentials in dx were not divided by the sum of their row: what stands there has to be "
         "a probability.",
@@ -211,14 +186,14 @@ MISTAKES = (
     ),
     Mistake(
         "label-subtracted-everywhere",
-        _gradient_is(lambda x, y: (_probabilities(x) - 1) / len(x)),
+        gradient_is(loss, lambda x, y: (probabilities(x) - 1) / len(x)),
         ("dx",),
         "1 was subtracted from every probability: only the entry of the label has that second path.",
         role="loss",
     ),
     Mistake(
         "label-subtracted-from-columns",
-        _gradient_is(_columns),
+        gradient_is(loss, _columns),
         ("dx",),
         "1 was subtracted from whole columns: the label of one sample changed the gradient of all the others; "
         "each row has a label of its own.",
@@ -226,7 +201,7 @@ MISTAKES = (
     ),
     Mistake(
         "argmax-for-label",
-        _gradient_is(lambda x, y: (_probabilities(x) - _one_hot(x, x.argmax(axis=1))) / len(x)),
+        gradient_is(loss, lambda x, y: (probabilities(x) - one_hot(x, x.argmax(axis=1))) / len(x)),
         ("dx",),
         "1 was subtracted at the class with the largest score: it belongs at the label, which the network may "
         "have got wrong.",
@@ -234,26 +209,43 @@ MISTAKES = (
     ),
     Mistake(
         "softmax-as-element-wise",
-        _gradient_is(_element_wise),
+        gradient_is(loss, _element_wise),
         ("dx",),
         "softmax was differentiated as if each probability depended on its own score alone: all the scores of "
         "a row share its sum.",
         role="loss",
     ),
     Mistake(
-        "row-sums-over-batch",
-        _gradient_is(_row_sums_over_batch),
+        "jacobian-diagonal-alone",
+        gradient_is(loss, lambda x, y: _diagonal(x) / len(x)),
         ("dx",),
-        "the row-sum path was added up over the samples, so each row got the same sum of all rows of "
-        "probabilities: the gradient of a row's sum goes back to that row alone.",
+        "p (1 - p) is the slope of a probability by its own score alone: the other scores of its row move it too, "
+        "and the slope of the logarithm is missing.",
         role="loss",
     ),
     Mistake(
-        "classes-for-samples",
-        _gradient_is(_classes_for_samples),
+        "jacobian-diagonal-less-label",
+        gradient_is(loss, lambda x, y: (_diagonal(x) - one_hot(x, y)) / len(x)),
         ("dx",),
-        "dx was divided by the number of classes C: the loss is a mean over the N samples, so what divides is N, "
-        "the number of rows of x.",
+        "p (1 - p), the slope of a probability by its own score alone, stands where the row-sum path should: that "
+        "path brings p itself.",
+        cause="jacobian-diagonal-alone",
+        role="loss",
+    ),
+    Mistake(
+        "softmax-differentiated-twice",
+        gradient_is(loss, lambda x, y: loss(x, y)[1] * _diagonal(x)),
+        ("dx",),
+        "the right gradient was multiplied by p (1 - p) once more: the slope of softmax is already in it, for it is "
+        "the gradient by the scores.",
+        role="loss",
+    ),
+    Mistake(
+        "row-sums-over-batch",
+        gradient_is(loss, _row_sums_over_batch),
+        ("dx",),
+        "the row-sum path was added up over the samples, so each row got the same sum of all rows of "
+        "probabilities: the gradient of a row's sum goes back to that row alone.",
         role="loss",
     ),
     Mistake(
@@ -261,13 +253,6 @@ MISTAKES = (
         _over_classes,
         ("loss", "dx"),
         "the mean was taken over all N C entries: there is one term a sample, so only N of them.",
-        role="loss",
-    ),
-    Mistake(
-        "loss-not-averaged",
-        _loss_summed,
-        ("loss",),
-        "the loss is a sum over the samples where a mean is asked for: it grows with the batch.",
         role="loss",
     ),
     Mistake(
@@ -285,4 +270,5 @@ MISTAKES = (
         "the logarithm is missing from the loss: the cross-entropy is made of log-probabilities.",
         role="loss",
     ),
+    *mistakes_of_a_mean(loss),
 )

@@ -24,6 +24,7 @@ import numpy as np
 
 from handgrad.layers import Case, Mistake
 from handgrad.layers._common import Array
+from handgrad.layers._labelled import gradient_is, mistakes_of_a_mean, one_hot
 
 SHAPES = "x: N C, y: N -> loss:"
 REDUCTION = "the loss sums over C and is the mean over N, so every entry of dx carries the 1/N"
@@ -82,11 +83,6 @@ CASES = (
 )
 
 
-def _one_hot(x: Array, y: Array) -> Array:
-    rows: Array = np.eye(x.shape[1])[y]
-    return rows
-
-
 def path_wrong_classes(x: Array, y: Array) -> Array:
     """What reaches the scores of the other classes: 1/N where the margin is positive. (N, C)."""
     return (_margins(x, y) > 0) / len(x)
@@ -95,66 +91,47 @@ def path_wrong_classes(x: Array, y: Array) -> Array:
 def path_correct_class(x: Array, y: Array) -> Array:
     """What reaches the label's score: minus the number of positive margins of the row, over N. (N, C)."""
     count: Array = (_margins(x, y) > 0).sum(axis=1, keepdims=True)
-    return -count * _one_hot(x, y) / len(x)
+    return -count * one_hot(x, y) / len(x)
 
 
 PATHS = {"dx": {"wrong classes": path_wrong_classes, "correct class": path_correct_class}}
 
 
-def _gradient_is(wrong: Any) -> Any:
-    """A loss with the right value and the gradient `wrong(x, y)`."""
-
-    def wrong_loss(x: Array, y: Array) -> tuple[Any, Array]:
-        return loss(x, y)[0], wrong(x, y)
-
-    return wrong_loss
-
-
 def _minus_one(x: Array, y: Array) -> Array:
-    return path_wrong_classes(x, y) - _one_hot(x, y) / len(x)
+    return path_wrong_classes(x, y) - one_hot(x, y) / len(x)
 
 
 def _margin_for_indicator(x: Array, y: Array) -> Array:
     margins = _margins(x, y)
     total: Array = margins.sum(axis=1, keepdims=True)
-    return (margins - total * _one_hot(x, y)) / len(x)
+    return (margins - total * one_hot(x, y)) / len(x)
 
 
 def _counted(x: Array, y: Array) -> tuple[Any, Array]:
     value, dx = loss(x, y)
-    return value + 1, dx - _one_hot(x, y) / len(x)
+    return value + 1, dx - one_hot(x, y) / len(x)
 
 
 def _no_margin(x: Array, y: Array) -> tuple[Any, Array]:
-    return loss(x - 1 + _one_hot(x, y), y)
+    return loss(x - 1 + one_hot(x, y), y)
 
 
 def _worst_only(x: Array, y: Array) -> tuple[Any, Array]:
     margins = _margins(x, y)
     worst = margins.max(axis=1, keepdims=True)
     dx = ((margins == worst) & (margins > 0)).astype(float)
-    dx -= dx.sum(axis=1, keepdims=True) * _one_hot(x, y)
+    dx -= dx.sum(axis=1, keepdims=True) * one_hot(x, y)
     return worst.mean(), dx / len(x)
-
-
-def _classes_for_samples(x: Array, y: Array) -> Array:
-    gradient: Array = loss(x, y)[1] * x.shape[0] / x.shape[1]
-    return gradient
 
 
 def _squared(x: Array, y: Array) -> tuple[Any, Array]:
     return np.sum(_margins(x, y) ** 2) / len(x), 2 * _margin_for_indicator(x, y)
 
 
-def _loss_summed(x: Array, y: Array) -> tuple[Any, Array]:
-    value, dx = loss(x, y)
-    return value * len(x), dx
-
-
 MISTAKES = (
     Mistake(
         "correct-class-missing",
-        _gradient_is(path_wrong_classes),
+        gradient_is(loss, path_wrong_classes),
         ("dx",),
         "dx is 0 at the labels: the label's score appears in each margin of its row with a minus sign, and "
         "that path is missing.",
@@ -163,7 +140,7 @@ MISTAKES = (
     ),
     Mistake(
         "missing-path:wrong classes",
-        _gradient_is(path_correct_class),
+        gradient_is(loss, path_correct_class),
         ("dx",),
         "dx is 0 away from the labels: the score of a class whose margin is positive raises the loss, and "
         "that path is missing.",
@@ -171,7 +148,7 @@ MISTAKES = (
     ),
     Mistake(
         "correct-class-minus-one",
-        _gradient_is(_minus_one),
+        gradient_is(loss, _minus_one),
         ("dx",),
         "the label's entry got a single -1: its score appears in every positive margin of the row, so there "
         "is one such contribution for each of them.",
@@ -179,34 +156,18 @@ MISTAKES = (
     ),
     Mistake(
         "margin-for-indicator",
-        _gradient_is(_margin_for_indicator),
+        gradient_is(loss, _margin_for_indicator),
         ("dx",),
         "dx holds the margins themselves: a positive margin grows exactly as fast as its score, so its slope "
         "does not depend on how large it is.",
         role="loss",
     ),
     Mistake(
-        "multiplied-by-N",
-        _gradient_is(lambda x, y: len(x) * loss(x, y)[1]),
-        ("dx",),
-        "the 1/N is missing from dx: the loss is a mean over the samples, so every sample's part of the "
-        "gradient carries it.",
-        role="loss",
-    ),
-    Mistake(
         "sign",
-        _gradient_is(lambda x, y: -loss(x, y)[1]),
+        gradient_is(loss, lambda x, y: -loss(x, y)[1]),
         ("dx",),
         "dx has the wrong sign: a higher score for a wrong class raises the loss, so there the gradient is "
         "positive.",
-        role="loss",
-    ),
-    Mistake(
-        "classes-for-samples",
-        _gradient_is(_classes_for_samples),
-        ("dx",),
-        "dx was divided by the number of classes C: the loss is a mean over the N samples, so what divides is N, "
-        "the number of rows of x.",
         role="loss",
     ),
     Mistake(
@@ -238,11 +199,5 @@ MISTAKES = (
         "the margins were squared: this is the hinge loss itself, the squared one is its variant.",
         role="loss",
     ),
-    Mistake(
-        "loss-not-averaged",
-        _loss_summed,
-        ("loss",),
-        "the loss is a sum over the samples where a mean is asked for: it grows with the batch.",
-        role="loss",
-    ),
+    *mistakes_of_a_mean(loss),
 )
