@@ -2,6 +2,7 @@
 
 Its cells are run here once more, with the two halves of every pair also exchanged: the appendix's own judge has
 to say no both to a true statement in the place of a wrong one and to a wrong one in the place of a correction.
+Every correction is also spoilt a little, and has to be refused; and all pairs hold with other random numbers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from handgrad.homework import notebooks
@@ -41,19 +43,47 @@ def printed(number: int) -> str:
     return "".join(output.text for output in CELLS[f"erratum-{number}"].outputs)
 
 
-class Run:
-    """The appendix, run from top to bottom, and every pair put to its judge a second time, exchanged."""
+def near_misses(answer: Any) -> Iterator[Any]:
+    """Answers that are nearly this one, or have another shape: a test that means anything refuses each."""
+    if isinstance(answer, dict):
+        for name in answer:
+            yield from ({**answer, name: wrong} for wrong in near_misses(answer[name]))
+        return
+    array = np.asarray(answer)
+    if array.dtype.kind == "U":
+        yield from ([], [*array[1:]], [*array, "X"])
+        return
+    if array.dtype.kind == "b":
+        yield from (array ^ (np.arange(array.size) == i).reshape(array.shape) for i in range(array.size))
+        return
+    yield from (None, -array, 2 * array, array / 2, 1.001 * array, array[None], np.zeros(array.shape))
+    for i in range(array.size):
+        one = array.astype(float)
+        one.flat[i] += 0.01 * (1 + abs(one.flat[i]))
+        yield one
 
-    def __init__(self) -> None:
+
+class Run:
+    """The appendix, run from top to bottom, and every pair put to its judge a second time, exchanged.
+
+    `later` is added to every seed of the appendix: its random numbers are then others.
+    """
+
+    def __init__(self, later: int = 0) -> None:
         self.names: dict[str, Any] = {}
         self.exchanged: dict[tuple[int, str], Any] = {}
         self.halves: list[tuple[int, str]] = []
+        self.raised: dict[tuple[int, str], str] = {}
+        self.spoilt: dict[tuple[int, str], list[bool]] = {}
         self.last = ""
         for ident, cell in CELLS.items():
             if cell.cell_type != "code":
                 continue
+            source = re.sub(
+                r"default_rng\((\d+)\)", lambda m: f"default_rng({int(m[1]) + later})", cell.source
+            )
             with contextlib.redirect_stdout(io.StringIO()) as said:
-                exec(compile(cell.source, ident, "exec"), self.names)
+                exec(compile(source, ident, "exec"), self.names)
             self.last = said.getvalue()
             if ident == "judge":
                 self.judge, self.names["pair"] = self.names["pair"], self.pair
@@ -62,7 +92,11 @@ class Run:
         def noted(half: str, statement: Any) -> Any:
             def run() -> Any:
                 self.halves.append((number, half))
-                return statement()
+                try:
+                    return statement()
+                except Exception as error:
+                    self.raised[number, claim] = f"{type(error).__name__}: {error}"
+                    raise
 
             return run
 
@@ -71,6 +105,8 @@ class Run:
         if number != "planted":
             self.judge("exchanged", claim, source=corrected, corrected=source, test=test)
             self.exchanged[number, claim] = self.names["BOOK"].pop("exchanged")[claim]
+            # at once: in a loop the statements change with its variables
+            self.spoilt[number, claim] = [test(wrong)[0] for wrong in near_misses(corrected())]
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +178,85 @@ def test_the_judge_says_no_to_each_pair_exchanged(run: Run) -> None:
         assert not verdict.passes, f"{number}, {claim}: a wrong statement passes"
 
 
+def test_every_test_refuses_a_correction_that_is_spoilt_a_little(run: Run) -> None:
+    assert run.spoilt.keys() == run.exchanged.keys()
+    for key, verdicts in run.spoilt.items():
+        assert verdicts, key
+        assert not any(verdicts), key
+
+
+@pytest.mark.parametrize("later", [100, 2000])
+def test_the_pairs_and_what_is_printed_beside_them_hold_with_other_random_numbers(
+    run: Run, later: int
+) -> None:
+    other = Run(later)
+    assert {n: list(claims) for n, claims in other.names["BOOK"].items()} == {
+        n: list(claims) for n, claims in run.names["BOOK"].items()
+    }
+    for number, claims in other.names["BOOK"].items():
+        for claim, verdict in claims.items():
+            assert verdict.refuted, (number, claim)
+            assert verdict.passes, (number, claim)
+    measured = [v.measured for claims in other.names["BOOK"].values() for v in claims.values()]
+    assert measured != [v.measured for claims in run.names["BOOK"].values() for v in claims.values()]
+
+
+# A statement that raises has to raise for the reason that its entry gives, and not for a slip in the cell.
+REASONS = {
+    (6, "ReLU of an array"): r"TypeError: only integer scalar arrays",
+    (9, "dx, through the derivative of x by y"): r"LinAlgError: Singular matrix",
+    (11, "into a column, and back"): r"ValueError: cannot reshape array of size 784 into shape \(28,\s*1\)",
+    (14, "row sums as a column"): r"ValueError: shapes \(7,1\) and \(7,5\) not aligned",
+    (15, "dW, with dH/dS as a matrix factor"): r"ValueError: matmul: .*size 4 is different from 2",
+    (17, "dS"): r"ValueError: matmul: .*size 7 is different from 3",
+    (17, "dW"): r"ValueError: matmul: .*size 5 is different from 3",
+    (27, "Z over W"): r"ValueError: operands could not be broadcast .*\(7,4\) \(5,4\)",
+    (30, "J(w, b) at theta"): r"TypeError: J_of_w_b\(\) missing 1 required positional argument: 'b'",
+    (30, "d numbers or n + 1"): r"ValueError: matmul: .*size 5 is different from 4",
+    (30, "the dots of the chain"): r"ValueError: matmul: .*size 7 is different from 3",
+}
+
+
+def test_a_statement_that_raises_does_so_for_the_reason_of_its_entry(run: Run) -> None:
+    assert run.raised.keys() == REASONS.keys()
+    for key, words in run.raised.items():
+        assert re.match(REASONS[key], words), (key, words)
+
+
+# What is printed beside the pairs is a claim of the prose, too.
+BESIDE = {
+    1: "N=4 D=4 C=4: 12 fit, 1 right",
+    6: "np.max(0, 3): raises AxisError",
+    7: "for ReLU both are the same: True",
+    12: "W x + b, with b left out: right",
+    13: "the sum of all outer products is G X.T: True",
+    14: "one sample, keepdims=False: right",
+    16: "exp: right",
+    21: "with one class: right by accident",
+    23: "dz/dW, laid out in order F: right",
+    24: "the short form is the long one: True",
+    25: "dW as printed, with relu: right",
+    26: "as printed, with tanh in both layers: right",
+    28: "ones, for the sum of all outputs: right",
+    29: "seven samples give W2 back: True",
+}
+
+
+@pytest.mark.parametrize("number", BESIDE)
+def test_what_is_said_beside_a_pair_is_what_the_cell_printed(number: int) -> None:
+    assert BESIDE[number] in printed(number).splitlines()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_nothing_is_printed_beside_a_pair_that_the_prose_denies(number: int) -> None:
+    assert not re.search(r": (wrong|False)$", printed(number), re.M)
+
+
+@pytest.mark.parametrize(("right", "verdict"), [([True], True), ([True, False], False), ([], False)])
+def test_no_formula_that_fits_is_not_all_of_them_right(run: Run, right: list[bool], verdict: bool) -> None:
+    assert run.names["all_right"](right)[0] is verdict
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_true_statement_in_the_place_of_a_wrong_one_changes_the_summary(run: Run, number: int) -> None:
     claim = next(claim for n, claim in run.exchanged if n == number)
@@ -185,6 +300,7 @@ def test_an_exception_that_no_entry_speaks_of_is_no_refutation(run: Run) -> None
         ([1.0, 2.0, 3.5], "[1.0, 2.0, 3.5], true [1.0, 2.0, 3.0]"),
         ([[1.0, 2.0, 3.0]], "shape (1, 3), true (3,)"),
         ([1.0, 2.0, float("nan")], "not finite"),
+        (None, "absent"),
     ],
 )
 def test_the_words_say_how_an_answer_differs(run: Run, answer: Any, words: str) -> None:
