@@ -12,3 +12,17 @@ addEventListener("load", () => {
     side.setAttribute("aria-label", "Book");
   }
 });
+
+// A line may break after a formula, even before the comma that belongs to it.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const formula of document.querySelectorAll("article span.math")) {
+    const mark = formula.nextSibling;
+    const length = mark?.nodeType === Node.TEXT_NODE ? mark.data.match(/^[,.;:!?)\]’”]*/)[0].length : 0;
+    if (!length) continue;
+    mark.splitText(length);
+    const tied = document.createElement("span");
+    tied.className = "tied";
+    formula.replaceWith(tied);
+    tied.append(formula, mark);
+  }
+});
