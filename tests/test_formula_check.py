@@ -310,7 +310,7 @@ def test_what_that_function_raises_is_a_finding() -> None:
         ("softmax", "P * (1 - P) / N", "jacobian-diagonal-alone"),
         ("softmax", "(P * (1 - P) - onehot(y, C)) / N", "jacobian-diagonal-alone"),
         ("softmax", "(P - onehot(y, C)) * P * (1 - P) / N", "softmax-differentiated-twice"),
-        ("temporal_softmax", "(P - onehot(y, C)) / N", "mask-forgotten"),
+        ("temporal_softmax", "(P - onehot(y, C)) / N", "no-mask"),
         ("temporal_softmax", "mask[:, :, None] * (P - onehot(y, C)) / (N * T)", "divided-by-T"),
         ("svm", "(margins > 0) / N", "missing-path:correct class"),
         ("batchnorm", "gamma * (dout - xhat * mean(dout * xhat, axis=N)) / std", "missing-path:mean"),

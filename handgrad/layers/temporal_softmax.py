@@ -199,7 +199,7 @@ MISTAKES = (
         if known.name in _IN_A_ROW
     ),
     Mistake(
-        "mask-forgotten",
+        "no-mask",
         _as_if(np.ones_like),
         ("loss", "dx"),
         "{what} takes in the steps that the mask leaves out: they add nothing to the loss, so their scores have "

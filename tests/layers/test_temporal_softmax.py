@@ -127,8 +127,8 @@ def test_a_right_answer_is_right_in_every_case() -> None:
 @pytest.mark.parametrize(
     ("given", "cause", "words"),
     [
-        ({"dx": "(P - Y) / N"}, "mask-forgotten", "dx takes in the steps that the mask leaves out"),
-        ({"value": "-terms.sum() / N"}, "mask-forgotten", "loss takes in the steps that the mask leaves out"),
+        ({"dx": "(P - Y) / N"}, "no-mask", "dx takes in the steps that the mask leaves out"),
+        ({"value": "-terms.sum() / N"}, "no-mask", "loss takes in the steps that the mask leaves out"),
         ({"dx": "~mask[..., None] * (P - Y) / N"}, "mask-inverted", "a step counts where the mask is True"),
         ({"dx": "mask[..., None] * (P - Y)"}, "multiplied-by-N", "the 1/N is missing from dx"),
         ({"dx": "mask[..., None] * (P - Y) / (N * T)"}, "divided-by-T", "dx was divided by N T"),
