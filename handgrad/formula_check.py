@@ -266,7 +266,7 @@ class _Question:
 
     def elsewhere(self, expr: Expr, part: str, rng: np.random.Generator) -> Finding | None:
         """The finding for a formula that is right at these sizes, and wrong at others: it holds one as a number."""
-        sizes = {axis: size + 4 for axis, size in self.sizes.items()}
+        sizes = _other_sizes(self.sizes)
         other = replace(self, given=replace(self.given, sizes=sizes))
         if not sizes or other.numbers(expr, part, rng, Ledger(part, (part,))) is None:
             return None
@@ -363,6 +363,16 @@ class _Question:
             if line.target != name:
                 env[line.target] = line.expr.evaluate(env, self.sizes, self.known)
         return np.asarray(env[self.out])
+
+
+def _other_sizes(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Another size for every axis; four axes or more hand theirs around, lest the arrays grow too large.
+
+    No product of sizes stays what it was: one of them grows a little on its way.
+    """
+    given = list(sizes.values())
+    others = [size + 4 for size in given] if len(given) < 4 else [*given[1:], given[0] + 1]
+    return dict(zip(sizes, others, strict=True))
 
 
 def _proportional(value: Array, truth: Array) -> bool:

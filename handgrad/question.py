@@ -52,6 +52,14 @@ LAYER_FORWARD = {
         xhat = xc / std
         out = gamma * xhat + beta
     """,
+    "spatial_batchnorm": """
+        mu = mean(x, axis=(N, H, W), keepdims=True)
+        xc = x - mu
+        v = mean(xc ** 2, axis=(N, H, W), keepdims=True)
+        std = sqrt(v + 1e-5)
+        xhat = xc / std
+        out = gamma[:, None, None] * xhat + beta[:, None, None]
+    """,
 }
 _LABELS_OF = {"softmax": "y", "temporal_softmax": "y", "svm": "y"}
 

@@ -256,6 +256,14 @@ def test_a_malformed_question_is_an_error_that_says_why(keywords: dict[str, Any]
             "x",
         ),
         ("batchnorm", "dxc + dmu / N", "x"),
+        ("spatial_batchnorm", "sum(dout * xhat, axis=(N, H, W))", "gamma"),
+        ("spatial_batchnorm", "sum(dout, axis=(N, H, W))", "beta"),
+        (
+            "spatial_batchnorm",
+            "gamma[:, None, None] * (dout - mean(dout, axis=(N, H, W), keepdims=True) "
+            "- xhat * mean(dout * xhat, axis=(N, H, W), keepdims=True)) / std",
+            "x",
+        ),
     ],
 )
 def test_a_layer_can_be_asked_about_by_name(layer: str, formula: str, wrt: str) -> None:
@@ -273,7 +281,8 @@ def test_the_forward_in_formulas_is_the_layers_own(slug: str) -> None:
     program = parse_program(LAYER_FORWARD[slug])
     function = layer.loss or layer.forward
     assert function is not None
-    types = {**layer.spec.inputs} if slug in ("softmax", "temporal_softmax", "svm", "batchnorm") else None
+    # An unnamed rest has no size here, so that layer is evaluated by what its arrays bind.
+    types = None if any(REST in of for of in layer.spec.inputs.values()) else {**layer.spec.inputs}
     got = evaluate_program(program, inputs, sizes, types)[program[-1].target]
     assert np.allclose(got, function(*inputs.values())[0], rtol=1e-14)
 
@@ -314,6 +323,8 @@ def test_what_that_function_raises_is_a_finding() -> None:
         ("temporal_softmax", "mask[:, :, None] * (P - onehot(y, C)) / (N * T)", "divided-by-T"),
         ("svm", "(margins > 0) / N", "missing-path:correct class"),
         ("batchnorm", "gamma * (dout - xhat * mean(dout * xhat, axis=N)) / std", "missing-path:mean"),
+        ("batchnorm", "gamma * dout", "stops-at-x-hat"),
+        ("spatial_batchnorm", "gamma[:, None, None] * dout / std", "statistics-as-constants"),
     ],
 )
 def test_a_mistake_of_a_layer_is_recognised_in_a_formula(layer: str, formula: str, expected: str) -> None:
@@ -445,6 +456,20 @@ def test_a_number_for_the_size_of_an_axis_is_right_at_one_size_only(formula: str
     assert report.points({"db": 1}) == 0.0
     assert "right at N=7 D=5 C=3, and wrong at N=11 D=9 C=7" in str(report)
     assert "looks as if a number stands there for the size of an axis" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("formula", "ok"),
+    [
+        ("mean(dY, axis=(N, H, W)) * N * H * W", True),
+        ("mean(dY, axis=(N, H, W)) * 231", False),
+        ("sum(dY, axis=(N, H, W)) * N * C * H * W / 1155", False),
+    ],
+)
+def test_a_number_for_three_sizes_of_four_is_right_at_one_size_only(formula: str, ok: bool) -> None:
+    report = check_formula(formula, "b", forward="Y = X + b[:, None, None]", shapes="X: N C H W, b: C")
+    assert report.ok == ok
+    assert ok or "right at N=7 C=5 H=3 W=11, and wrong at N=5 C=3 H=11 W=8" in str(report)
 
 
 COLUMN = {"forward": "a = sigmoid(z)", "shapes": "z: D 1"}

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.layers import Case, Mistake
+from handgrad.layers._batchnorm_gradients import GRADIENTS
 from handgrad.layers._batchnorm_running import RUNNING
 from handgrad.layers._common import Array
 
@@ -175,11 +176,6 @@ def _divided(dout: Array, cache: Cache) -> Gradients:
     return dx, dgamma / len(dout), dbeta / len(dout)
 
 
-def _permuted(dout: Array, cache: Cache) -> Gradients:
-    dx, dgamma, dbeta = backward(dout, cache)
-    return dx, dbeta, dgamma
-
-
 def _settings(change: Callable[[BnParam], BnParam]) -> Forward:
     """The forward with other entries in bn_param; the running statistics are stored as usual."""
 
@@ -254,27 +250,6 @@ MISTAKES = (
         "dx was divided by the variance where the standard deviation belongs: a square root is missing.",
     ),
     Mistake(
-        "dgamma-uses-x",
-        _instead("dgamma", lambda dout, cache: (dout * cache[0]).sum(axis=0)),
-        ("dgamma",),
-        "dgamma was formed with x: what gamma is multiplied by in the forward is the normalised x.",
-    ),
-    Mistake(
-        "dgamma-uses-centred-x",
-        _instead("dgamma", lambda dout, cache: (dout * (cache[0] - cache[2])).sum(axis=0)),
-        ("dgamma",),
-        "dgamma was formed with x minus its mean: what gamma is multiplied by in the forward has been divided "
-        "by the standard deviation as well.",
-        cause="dgamma-uses-x",
-    ),
-    Mistake(
-        "dgamma-times-gamma",
-        _instead("dgamma", lambda dout, cache: cache[4] * (dout * cache[1]).sum(axis=0)),
-        ("dgamma",),
-        "dgamma was multiplied by gamma: out is gamma times the normalised x, and the derivative of that by "
-        "gamma holds no gamma.",
-    ),
-    Mistake(
         "unsummed-broadcast",
         _unsummed,
         ("dgamma", "dbeta"),
@@ -288,13 +263,7 @@ MISTAKES = (
         "{what} was averaged over the batch: the upstream gradient already carries the 1/N of the "
         "loss, so this layer only sums.",
     ),
-    Mistake(
-        "permuted",
-        _permuted,
-        ("dgamma", "dbeta"),
-        "dgamma and dbeta are returned in the wrong order: gradients come in the order of the forward's "
-        "arguments.",
-    ),
+    *GRADIENTS,
     Mistake(
         "unbiased-variance",
         _statistics(lambda mean, var, eps, N: (mean, np.sqrt(var * N / (N - 1) + eps))),

@@ -205,11 +205,86 @@ def test_averages_updated_before_their_use_in_test_mode_are_named_in_both_values
     assert "test mode updated the running averages before it used them" in report.findings[0].message
 
 
-def test_a_dgamma_times_gamma_is_named_and_the_other_gradients_are_right(layer: Layer) -> None:
-    def wrong(dout: Any, cache: Any) -> Any:
-        dx, dgamma, dbeta = layer.backward(dout, cache)
-        return dx, cache[4] * dgamma, dbeta
+GRADIENTS = ("dx", "dgamma", "dbeta")
 
-    report = check("batchnorm", backward=wrong)
-    assert [(f.param, f.cause) for f in report.findings] == [("dgamma", "dgamma-times-gamma")]
-    assert "dgamma was multiplied by gamma" in str(report)
+
+def backward_with(layer: Layer, **wrong: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward that is right but for the gradients of these names, functions of dout and the cache's arrays."""
+
+    def backward(dout: Any, cache: Any) -> Any:
+        grads = dict(zip(GRADIENTS, layer.backward(dout, cache), strict=True))
+        grads |= {name: function(dout, *cache) for name, function in wrong.items()}
+        return tuple(grads.values())
+
+    return backward
+
+
+def folded(own: Any, shared: Any, outside: Any, inside: Any) -> Any:
+    return own - shared.mean(axis=0) - outside * (shared * inside).mean(axis=0)
+
+
+def test_the_gradients_written_out_are_right_without_a_mistake(layer: Layer) -> None:
+    dx = lambda dout, x, x_hat, mean, std, gamma: folded(gamma * dout, gamma * dout, x_hat, x_hat) / std  # noqa: E731
+    assert check("batchnorm", backward=backward_with(layer, dx=dx)).ok
+
+
+@pytest.mark.parametrize(
+    ("what", "wrong", "cause", "words"),
+    [
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d, g * d, h, h),
+            "missing-std",
+            "not divided by the standard",
+        ),
+        ("dx", lambda d, x, h, m, s, g: g * d, "stops-at-x-hat", "from there back to x is missing"),
+        ("dx", lambda d, x, h, m, s, g: d.copy(), "dout-passed-on", "dx is dout unchanged"),
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d, d, h, h) / s,
+            "gamma-on-direct-path-alone",
+            "start from gamma times dout",
+        ),
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d / s, g * d, h, h),
+            "std-on-direct-path-alone",
+            "mean and variance need it, too",
+        ),
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d, g * d, x - m, h) / s,
+            "variance-path-uses-centred-x",
+            "x minus its mean where the normalised x belongs",
+        ),
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d, g * d, x - m, x - m) / s,
+            "variance-path-uses-centred-x",
+            "x minus its mean, twice",
+        ),
+        ("dx", lambda d, x, h, m, s, g: folded(g * d, g * d, x, x) / s, None, "no known cause fits"),
+        ("dgamma", lambda d, x, h, m, s, g: g * (d * h).sum(0), "dgamma-times-gamma", "multiplied by gamma"),
+        ("dgamma", lambda d, x, h, m, s, g: d.sum(0), "dgamma-without-x-hat", "the sum of dout alone"),
+        ("dgamma", lambda d, x, h, m, s, g: g * d.sum(0), "dgamma-without-x-hat", "is dbeta times gamma"),
+        ("dgamma", lambda d, x, h, m, s, g: (d * h).sum(0) / s, None, "no known cause fits"),
+        ("dbeta", lambda d, x, h, m, s, g: g * d.sum(0), "dbeta-times-gamma", "beta is only added"),
+        ("dbeta", lambda d, x, h, m, s, g: (d * h).sum(0), "dbeta-with-x-hat", "as dgamma is"),
+    ],
+)
+def test_one_wrong_gradient_gets_its_name_and_the_others_are_right(
+    layer: Layer, what: str, wrong: Callable[..., Any], cause: str | None, words: str
+) -> None:
+    report = check("batchnorm", backward=backward_with(layer, **{what: wrong}))
+    assert [(f.param, f.cause) for f in report.findings] == [(what, cause)]
+    assert words in str(report)
+
+
+def test_dgamma_and_dbeta_in_the_other_order_are_told_as_such(layer: Layer) -> None:
+    def swapped(dout: Any, cache: Any) -> Any:
+        dx, dgamma, dbeta = layer.backward(dout, cache)
+        return dx, dbeta, dgamma
+
+    report = check("batchnorm", backward=swapped)
+    assert [f.cause for f in report.findings] == ["permuted"]
+    assert "return them as (dx, dgamma, dbeta)" in str(report)
