@@ -14,8 +14,10 @@ addEventListener("load", () => {
 });
 
 // A line may break after a formula, even before the comma that belongs to it.
-document.addEventListener("DOMContentLoaded", () => {
-  for (const formula of document.querySelectorAll("article span.math")) {
+addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  for (const set of document.querySelectorAll("article mjx-container:not([display])")) {
+    const formula = set.closest("span.math") ?? set;
     const mark = formula.nextSibling;
     const length = mark?.nodeType === Node.TEXT_NODE ? mark.data.match(/^[,.;:!?)\]’”]*/)[0].length : 0;
     if (!length) continue;
