@@ -630,7 +630,6 @@ def c_pixels_forward(x, gamma, beta, bn_param):
     mu, var = rm, rv
     if mode == "train":
         mu = pixels.mean(axis=2).mean(axis=0)
-        var = (pixels**2).mean(axis=(0, 2)) - mu**2
         var = ((pixels - mu[None, :, None]) ** 2).mean(axis=(0, 2))
         finish(bn_param, momentum * rm + (1 - momentum) * mu, momentum * rv + (1 - momentum) * var)
     centred = pixels - mu[None, :, None]
@@ -650,6 +649,18 @@ def c_pixels_backward(dout, cache):
     dx = dxhat * inverse[None, :, None] + (2 * centred * dvar[None, :, None] + dmu[None, :, None]) / m
     dgamma = (d * centred).sum(axis=(0, 2)) * inverse
     return dx.reshape(dout.shape), dgamma, d.sum(axis=2).sum(axis=0)
+
+
+def c_mean_of_squares_forward(x, gamma, beta, bn_param):
+    mode, eps, momentum, rm, rv = settings(x, bn_param)
+    if mode == "test":
+        return forward(x, gamma, beta, bn_param)
+    mu = x.mean(axis=NHW)
+    var = (x**2).mean(axis=NHW) - mu**2
+    finish(bn_param, momentum * rm + (1 - momentum) * mu, momentum * rv + (1 - momentum) * var)
+    std = np.sqrt(var + eps)
+    xhat = (x - wide(mu)) / wide(std)
+    return wide(gamma) * xhat + wide(beta), (x, xhat, mu, var, std, gamma, eps)
 
 
 def c_running_in_place_forward(x, gamma, beta, bn_param):
@@ -704,6 +715,7 @@ CORRECT = (
     C("einsum", "einsum, cache a SimpleNamespace", c_einsum_forward, c_einsum_backward),
     C("pixels", "reshaped to (N, C, H W), dvar and dmu as the paper has them, a namedtuple", c_pixels_forward,
       c_pixels_backward),
+    C("mean-of-squares", "the mean of the squares minus the square of the mean", c_mean_of_squares_forward),
     C("running-in-place", "running averages updated in place", c_running_in_place_forward),
     C("centres-in-place", "x -= mean on the argument", c_centres_in_place_forward,
       warnings=("mutates-input",)),

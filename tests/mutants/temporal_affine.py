@@ -71,6 +71,10 @@ def f_reshaped_in_wrong_order(x, w, b):
     return out, (x, w, b)
 
 
+def f_squeezed(x, w, b):
+    return (x @ w + b).squeeze(), (x, w, b)
+
+
 def f_steps_averaged(x, w, b):
     return x.mean(axis=1) @ w + b, (x, w, b)
 
@@ -340,6 +344,8 @@ MUTANTS = (
       f_last_step_only, also=("summed-too-much",)),
     M("forward-first-step-filled", "the loop over t forgotten: zeros but for the first step", None, OUT,
       f_zeros_left, also=("some-columns", "some-entries")),
+    M("forward-squeezed", "squeezed: an axis of size 1 goes", "flattened", OUT, f_squeezed, shows="T = 1",
+      also=("wrong-shape",)),
     M("forward-no-cache", "returned out without the cache", "arity", OUT, f_no_cache),
     M("running-sum-both", "x added up over the steps, forward and backward", "own-forward", OUT,
       f_running_sum, b_running_sum),

@@ -96,6 +96,11 @@ def mask_of_the_first_step(x, y, mask):
     return loss, (probabilities(x) - one_hot(x, y)) * mask[:, :1, None] / len(x)
 
 
+def mask_taken_for_lengths(x, y, mask):
+    lengths = mask.sum(axis=1)
+    return right(x, y, np.arange(x.shape[1]) < lengths[:, None])
+
+
 def label_zero_for_padding(x, y, mask):
     loss, _ = right(x, y, mask)
     return loss, right(x, y, y != 0)[1]
@@ -338,6 +343,8 @@ MUTANTS = (
       also=("some-entries",)),
     M("mask-of-the-first-step", "mask[:, :1] for every step of a sample", None, DX, mask_of_the_first_step,
       also=("some-entries", "some-rows")),
+    M("mask-taken-for-lengths", "the first steps of each sample, as many as the mask keeps", "own-forward",
+      LOSS, mask_taken_for_lengths),
     M("label-zero-for-padding", "y != 0 for the mask", None, DX, label_zero_for_padding,
       also=("some-entries",)),
     M("mask-indexes-a-row", "p[mask, y]", "raised", BOTH, mask_indexes_a_row),
@@ -444,6 +451,20 @@ def c_kept_only(x, y, mask):
     return -log_p[rows, y[mask]].sum() / x.shape[0], dx
 
 
+def c_add_at(x, y, mask):
+    n, t = np.nonzero(mask)
+    p = probabilities(x)
+    dx = np.zeros_like(x)
+    np.add.at(dx, (n, t), p[n, t] / len(x))
+    np.add.at(dx, (n, t, y[n, t]), -1 / len(x))
+    return -np.log(p[n, t, y[n, t]]).sum() / len(x), dx
+
+
+def c_pads_labels(x, y, mask):
+    y[~mask] = 0
+    return right(x, y, mask)
+
+
 def c_where(x, y, mask):
     top = x.max(axis=2, keepdims=True)
     log_p = x - top - np.log(np.exp(x - top).sum(axis=2, keepdims=True))
@@ -521,6 +542,9 @@ CORRECT = (
     C("loops", "math.exp and loops, a Python float", c_loops, may_warn=MAY),
     C("steps", "a step at a time, stacked", c_steps, may_warn=MAY),
     C("kept-only", "x[mask] alone, scattered back", c_kept_only, may_warn=MAY),
+    C("add-at", "np.nonzero of the mask, np.add.at", c_add_at, may_warn=MAY),
+    C("pads-labels", "overwrites the labels that do not count", c_pads_labels, warnings=("mutates-input",),
+      may_warn=MAY),
     C("where", "np.where for the mask, a 0-d loss", c_where, may_warn=MAY),
     C("einsum", "einsum with a mask of floats", c_einsum, may_warn=MAY),
     C("time-major", "moveaxis to (T, N, C) and back", c_time_major, may_warn=MAY),
