@@ -140,6 +140,12 @@ def _as_if(other: Callable[[Mask], Mask]) -> Loss:
     return lambda x, y, mask: loss(x, y, other(mask))
 
 
+def _each_sample_averaged(x: Array, y: Array, mask: Mask) -> tuple[Any, Array]:
+    P, hot, counted = _probabilities(x), _one_hot(x, y), np.maximum(mask.sum(axis=1, keepdims=True), 1)
+    weights = (mask / counted)[..., None] / len(x)
+    return -np.sum(weights * hot * np.log(P)), weights * (P - hot)
+
+
 def _normalised_along(axes: tuple[int, ...]) -> Loss:
     """Exponentials divided by their sum along other axes than that of the classes."""
 
@@ -262,11 +268,19 @@ MISTAKES = (
         role="loss",
     ),
     Mistake(
-        "divided-by-counted",
+        "counted-for-samples",
         _scaled(lambda x, mask: len(x) / mask.sum()),
         ("loss", "dx"),
         "{what} was divided by the number of steps that count: the steps of a sample are added up, and the number of "
         "samples N divides.",
+        role="loss",
+    ),
+    Mistake(
+        "averaged-over-own-steps",
+        _each_sample_averaged,
+        ("loss", "dx"),
+        "the steps of each sample were averaged: they are added up, so that a longer sequence weighs more, and only "
+        "the number of samples divides.",
         role="loss",
     ),
     Mistake(

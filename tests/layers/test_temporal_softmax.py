@@ -134,11 +134,25 @@ def test_a_right_answer_is_right_in_every_case() -> None:
         ({"dx": "mask[..., None] * (P - Y) / (N * T)"}, "divided-by-T", "dx was divided by N T"),
         (
             {"dx": "mask[..., None] * (P - Y) / mask.sum()"},
-            "divided-by-counted",
+            "counted-for-samples",
             "number of steps that count",
         ),
-        ({"value": "-(mask * terms).sum() / mask.sum()"}, "divided-by-counted", "number of steps that count"),
+        (
+            {"value": "-(mask * terms).sum() / mask.sum()"},
+            "counted-for-samples",
+            "number of steps that count",
+        ),
         ({"value": "-(mask * terms).sum() / (N * T)"}, "divided-by-T", "loss was divided by N T"),
+        (
+            {"value": "-(mask * terms / mask.sum(axis=1, keepdims=True)).sum() / N"},
+            "averaged-over-own-steps",
+            "the steps of each sample were averaged",
+        ),
+        (
+            {"dx": "(mask / mask.sum(axis=1, keepdims=True))[..., None] * (P - Y) / N"},
+            "averaged-over-own-steps",
+            "a longer sequence weighs more",
+        ),
         ({"value": "-(mask * terms).sum()"}, "loss-not-averaged", "it grows with the batch"),
         ({"dx": "mask[..., None] * (P - Y) / C"}, "classes-for-samples", "number of classes C"),
         ({"dx": "(P - mask[..., None] * Y) / N"}, "mask-on-label-alone", "on the label's path alone"),
