@@ -163,3 +163,28 @@ def test_a_factor_in_the_place_of_a_divisor_is_told(mark, full):
     marked = mark("chain_rule", {"unit": author})
     assert marked.points["unit-grade"] == full("chain_rule")["unit-grade"] - 1
     assert "r divides X on its way" in marked.text("unit-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "lost"),
+    [
+        ("bowl", bowl(A="dH / A * 7 / N"), 1),
+        ("bowl", bowl(S="2 * S * dA * C / 3"), 1),
+        ("bowl", bowl(W="X.T @ dS * D / 5"), 1),
+        ("bowl", bowl(b="mean(dS, axis=N) * 7"), 1),
+        ("unit", unit(dX="dY / r * 7 / len(r)"), 1),
+        ("unit", unit(dr="-5 * (dY * X).mean(axis=1, keepdims=True) / r**2"), 1),
+        ("unit", unit(length="np.ones((7, 5)) * dr * X / r"), 1),
+        ("unit", unit(whole="dY / r - 5 * X * (dY * X).mean(axis=1, keepdims=True) / r**3"), 2),
+        ("rows", rows("np.eye(7)[1:].T @ dY - np.eye(7)[:-1].T @ dY"), 2),
+        ("rows", rows(pick="dX = np.zeros((7, 3))\n    np.add.at(dX, index, dY)"), 2),
+        ("mended", mended(dX="dY + dS @ W.T * 5 / len(W)"), 2),
+        ("mended", mended().replace("X.T @ dS", "X.T @ dS * 7 / len(X)"), 1),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == {**full(SLUG), f"{cell}-grade": full(SLUG)[f"{cell}-grade"] - lost}
+    assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
+        f"{cell}-grade"
+    )

@@ -201,7 +201,7 @@ TIED = """def tied_backward(dZ, Z, W):
 @pytest.mark.parametrize(
     ("top", "below", "points", "said"),
     [
-        ("len(Z) - 1", "l - 1", 4, "tied_backward with two layers: correct"),
+        ("len(Z) - 1", "l - 1", 4, "tied_backward: correct"),
         ("4", "l - 1", 0, "tied_backward with two layers: your function raised an exception"),
         ("len(Z) - 1", "l", 2, "what comes into its layer"),
     ],
@@ -222,3 +222,27 @@ def test_a_missing_slope_and_a_mean_are_told(mark):
     )
     assert marked.points["mended-grade"] == 0.0
     assert marked.causes("mended-grade") == [("dW1", "told"), ("db1", "told"), ("db2", "told")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "lost"),
+    [
+        ("paper", paper(dA="dZ * G * N / 7"), 1),
+        ("paper", paper(dB="dZ * A * G * (1 - G) * M / 3"), 1),
+        ("paper", paper(dX="(dA @ U.T + dB @ V.T) * D / 5"), 2),
+        ("tied-backward", tied(end="dZ * 7 / len(dZ), dW, db"), 1),
+        ("tied-backward", tied(end="dZ, dW * 5 / len(W), db"), 2),
+        ("tied-backward", tied().replace("dS.sum(axis=0)", "7 * dS.mean(axis=0)"), 1),
+        ("tied-backward", tied(end="dZ, dW * 4 / L, db"), 2),
+        ("tied-backward", tied(turns="(4, 3, 2, 1)"), 4),
+        ("mended", mended(db2="7 * dS2.mean(axis=0)"), 1),
+        ("mended", mended("np.ones((7, 3)) - Z1**2"), 3),
+        ("sine-gradients", sines(N="7"), 4),
+        ("sine-gradients", sines().replace("[dZ, *dW]", "[dZ * 7 / len(y), *dW]"), 1),
+        ("sine-gradients", sines().replace("range(len(W) - 1, -1, -1)", "(2, 1, 0)"), 3),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == {**full(SLUG), GRADED[cell]: full(SLUG)[GRADED[cell]] - lost}
+    assert "size" in marked.text(GRADED[cell]) or "right in the cases before it" in marked.text(GRADED[cell])

@@ -157,3 +157,24 @@ def test_a_shape_in_numbers_that_looks_like_nothing_is_given_a_step(mark):
     assert "(7, 5) is not the shape\n  check: a gradient has the shape of its variable" in marked.text(
         "shapes-grade"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "lost"),
+    [
+        ("weighted", weighted(dtheta="X.T @ (a * r) / 7 + lam * theta"), 2),
+        ("weighted", weighted(da="r**2 / 14"), 1),
+        ("mended", mended(dX="(dS @ X @ A.T + dS.T @ X @ A) * 7 / len(X)"), 2),
+        ("mended", mended(dA="X.T @ dS @ X * 5 / len(A)"), 1),
+        ("two-weights", formulas(X="dY @ V.T @ U.T * N / 7"), 1),
+        ("two-weights", formulas(U="X.T @ dY @ V.T * D / 5"), 1),
+        ("two-weights", formulas(V="U.T @ X.T @ dY * 11 / M"), 1),
+        ("two-weights", formulas(c="mean(dY, axis=N, keepdims=True) * 7"), 1),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == {**full(SLUG), f"{cell}-grade": full(SLUG)[f"{cell}-grade"] - lost}
+    assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
+        f"{cell}-grade"
+    )

@@ -183,3 +183,25 @@ def test_another_layers_jacobian_and_another_total_are_told(mark, cell, answer, 
     marked = mark(SLUG, {cell: answer})
     assert marked.points["share-grade"] == points
     assert said in marked.text("share-grade")
+
+
+@pytest.mark.parametrize(
+    ("part", "answer", "lost"),
+    [
+        ("share", share(table="(np.eye(5) - y[:, None]) / R"), 2),
+        ("share", share(dx="(dout - 5 * (dout * y).mean(axis=1, keepdims=True)) / R"), 3),
+        ("flat", flat(rows="np.kron(A, B.T).reshape(14, 15)"), 2),
+        ("flat", flat(columns="np.kron(B.T, A) * 7 / len(A)"), 2),
+        ("mended", mended(dW="dz @ x.T * 5 / D"), 1),
+        ("mended", mended(dz="np.eye(3) @ J.T @ da"), 2),
+        ("paper", paper(dW="x @ x.T * dq * D / 7"), 1),
+        ("paper", paper(dx="(W @ x + W.T @ x + b) * dq * 7 / D"), 1),
+        ("paper", paper(db="x * dq * D / 7"), 1),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, part, answer, lost):
+    marked = mark(SLUG, answer)
+    assert marked.points == {**full(SLUG), f"{part}-grade": full(SLUG)[f"{part}-grade"] - lost}
+    assert "size" in marked.text(f"{part}-grade") or "right in the cases before it" in marked.text(
+        f"{part}-grade"
+    )

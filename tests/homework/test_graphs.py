@@ -149,3 +149,25 @@ def test_three_numbers_may_come_by_name(mark):
         ]
         == 3
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "lost"),
+    [
+        (
+            "mended",
+            mended(GIVE, ADD, STEP)
+            .replace("return dvalue, drate, ddeposits", "return dvalue, drate, {}")
+            .format("dlast * rate ** np.arange(4.0, -1, -1)"),
+            1,
+        ),
+        ("mended", mended(GIVE, ADD, STEP).replace("reversed(range(len(deposits)))", "(4, 3, 2, 1, 0)"), 3),
+        ("collapsed", 'def formula_for_dx():\n    return "-2 * x * y**2 * dy * 7 / N"', 2),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == {**full(SLUG), f"{cell}-grade": full(SLUG)[f"{cell}-grade"] - lost}
+    assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
+        f"{cell}-grade"
+    )

@@ -171,3 +171,27 @@ def test_the_number_in_the_place_of_its_sign_is_told(mark):
     marked = mark(SLUG, {"mended": mended(dt=f"-(dY * X * {OUTSIDE}).sum(axis=0)")})
     assert marked.points["mended-grade"] == 2
     assert "the slope is wanted, -1 or 1" in marked.text("mended-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "lost"),
+    [
+        ("clipped", clipped("dout * (out > 0) * (out < 6) * (np.ones((7, 5)) if out.ndim == 2 else 1)"), 2),
+        (
+            "clipped",
+            clipped("dout * (out > 0) * (out < 6) * (np.ones((2, 3, 5)) if out.ndim == 3 else 1)"),
+            2,
+        ),
+        ("mended", mended(dX=f"dY * {OUTSIDE} * 7 / len(X)"), 2),
+        ("mended", mended(dt=f"-7 * (dY * np.sign(X) * {OUTSIDE}).mean(axis=0)"), 2),
+        ("paper", paper(squared="2 * relu(X) * dY * 7 / N"), 1),
+        ("paper", paper(soft="dY / (1 + abs(X)) ** 2 * 5 / D"), 1),
+        ("paper", paper(scores="A.T @ dY * 7 / M"), 1),
+    ],
+)
+def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points == {**full(SLUG), f"{cell}-grade": full(SLUG)[f"{cell}-grade"] - lost}
+    assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
+        f"{cell}-grade"
+    )
