@@ -36,6 +36,12 @@ def _folded(own: Array, shared: Array, outside: Array, inside: Array) -> Array:
     return difference
 
 
+def _dx_without_eps(a: _Given) -> Array:
+    std: Array = a.xc.std(axis=0)
+    x_hat = a.xc / std
+    return _folded(a.g, a.g, x_hat, x_hat) / std
+
+
 def _dgamma(a: _Given) -> Array:
     summed: Array = (a.dout * a.x_hat).sum(axis=0)
     return summed
@@ -80,6 +86,13 @@ GRADIENTS = (
         _backward(dx=lambda a: _folded(a.g, a.dout, a.x_hat, a.x_hat) / a.std),
         ("dx",),
         "gamma stands in the direct path alone: the paths through mean and variance start from gamma times dout, too.",
+    ),
+    Mistake(
+        "dx-without-eps",
+        _backward(dx=_dx_without_eps),
+        ("dx",),
+        "eps is missing from dx: the standard deviation there is the forward's, with eps under its root.",
+        cause="eps-missing",
     ),
     Mistake(
         "stops-at-x-hat",

@@ -310,6 +310,14 @@ MISTAKES = (
         role="forward",
     ),
     Mistake(
+        "forward-missing-gamma",
+        lambda x, gamma, beta, bn_param: forward(x, np.ones_like(gamma), beta, bn_param),
+        ("out",),
+        "gamma is missing: the normalised x is multiplied by it before beta is added.",
+        cause="missing-gamma",
+        role="forward",
+    ),
+    Mistake(
         "missing-beta",
         lambda x, gamma, beta, bn_param: forward(x, gamma, 0 * beta, bn_param),
         ("out",),

@@ -264,6 +264,12 @@ def test_the_gradients_written_out_are_right_without_a_mistake(layer: Layer) -> 
             "x minus its mean, twice",
         ),
         ("dx", lambda d, x, h, m, s, g: folded(g * d, g * d, x, x) / s, None, "no known cause fits"),
+        (
+            "dx",
+            lambda d, x, h, m, s, g: folded(g * d, g * d, (x - m) / x.std(0), (x - m) / x.std(0)) / x.std(0),
+            "eps-missing",
+            "eps is missing from dx",
+        ),
         ("dgamma", lambda d, x, h, m, s, g: g * (d * h).sum(0), "dgamma-times-gamma", "multiplied by gamma"),
         ("dgamma", lambda d, x, h, m, s, g: d.sum(0), "dgamma-without-x-hat", "the sum of dout alone"),
         ("dgamma", lambda d, x, h, m, s, g: g * d.sum(0), "dgamma-without-x-hat", "is dbeta times gamma"),
@@ -288,3 +294,9 @@ def test_dgamma_and_dbeta_in_the_other_order_are_told_as_such(layer: Layer) -> N
     report = check("batchnorm", backward=swapped)
     assert [f.cause for f in report.findings] == ["permuted"]
     assert "return them as (dx, dgamma, dbeta)" in str(report)
+
+
+def test_a_forward_without_gamma_is_named(layer: Layer) -> None:
+    report = check("batchnorm", forward=lambda x, g, b, p: (layer.forward(x, g / g, b, p)[0], None))
+    assert [(f.param, f.cause) for f in report.findings] == [("out", "missing-gamma")]
+    assert "before beta is added" in str(report)
