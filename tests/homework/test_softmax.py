@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from handgrad import layers
 from handgrad.draws import seeded
 
 SLUG = "softmax"
 
-RIGHT_LOSS = "np.mean(np.log(R[:, 0]) - Z[rows, y])"
+RIGHT_LOSS = "np.sum(mask * costs) / N"
+RIGHT_DX = "mask[:, :, None] * (P - Y) / N"
 
 
-def loss(value=RIGHT_LOSS, dx="(P - Y) / N"):
-    return f"""def softmax_loss(x, y):
-    N, rows = len(x), np.arange(len(x))
-    Z = x - x.max(axis=1, keepdims=True)
+def loss(value=RIGHT_LOSS, dx=RIGHT_DX):
+    return f"""def softmax_loss(x, y, mask):
+    N, T, C = x.shape
+    n, t = np.arange(N)[:, None], np.arange(T)
+    Z = x - x.max(axis=2, keepdims=True)
     E = np.exp(Z)
-    R = E.sum(axis=1, keepdims=True)
-    P, Y = E / R, np.eye(x.shape[1])[y]
+    R = E.sum(axis=2, keepdims=True)
+    P, Y = E / R, np.eye(C)[y]
+    costs = np.log(R[:, :, 0]) - Z[n, t, y]
     return {value}, {dx}"""
 
 
@@ -25,20 +30,24 @@ def choices(row="c", claim="b"):
     return f"def choice_of_row():\n    return {row!r}\ndef choice_of_claim():\n    return {claim!r}"
 
 
-def paper(dR="-sum(dP * E / R**2, axis=C, keepdims=True)", dE="dP / R + dR", dS="dE * E"):
+def paper(
+    dR="-sum(dP * E / R**2, axis=C, keepdims=True)",
+    dE="dP / R + dR",
+    da="sum(dE * exp(S), axis=N, keepdims=True)",
+):
     return (
         f"def formula_for_dR():\n    return {dR!r}\ndef formula_for_dE():\n    return {dE!r}\n"
-        f"def formula_for_dS():\n    return {dS!r}"
+        f"def formula_for_da():\n    return {da!r}"
     )
 
 
-def mended(value="np.mean(np.log(R[:, 0]) - Z[rows, y])", divisor="len(x)"):
+def mended(value="behind.sum(axis=1).mean()", at_label="-dx.sum(axis=1)", divisor="len(y)"):
     return f"""def mended_loss(x, y):
-    rows = np.arange(len(x))
-    Z = x - x.max(axis=1, keepdims=True)
-    R = np.exp(Z).sum(axis=1, keepdims=True)
-    dx = np.exp(Z) / R
-    dx[rows, y] -= 1
+    rows = np.arange(len(y))
+    behind = np.maximum(0, x - x[rows, y][:, None] + 1)
+    behind[rows, y] = 0
+    dx = np.where(behind > 0, 1.0, 0.0)
+    dx[rows, y] = {at_label}
     return {value}, dx / {divisor}"""
 
 
@@ -52,30 +61,48 @@ def temperature(dS="dZ / t", dt="-(dZ * S).sum() / t**2", Z="S / t"):
 
 LOOPS = {
     "choices": choices(" (C) ", "B"),
-    "loss": """def softmax_loss(x, y):
-    N, C = x.shape
-    loss, dx = 0.0, np.zeros((N, C))
+    "loss": """def softmax_loss(x, y, mask):
+    N, T, C = x.shape
+    loss, dx = 0.0, np.zeros((N, T, C))
     for n in range(N):
-        total = sum(np.exp(x[n, k] - x[n].max()) for k in range(C))
-        for c in range(C):
-            p = np.exp(x[n, c] - x[n].max()) / total
-            dx[n, c] = (p - (c == y[n])) / N
-            loss -= (c == y[n]) * (x[n, c] - x[n].max() - np.log(total)) / N
+        for t in range(T):
+            if not mask[n, t]:
+                continue
+            top = x[n, t].max()
+            total = sum(np.exp(x[n, t, k] - top) for k in range(C))
+            for c in range(C):
+                dx[n, t, c] = (np.exp(x[n, t, c] - top) / total - (c == y[n, t])) / N
+            loss -= (x[n, t, y[n, t]] - top - np.log(total)) / N
     return loss, dx""",
-    "paper": paper("-sum(P * dP, axis=C, keepdims=True) / R", "dR + dP * (1 / R)", "E * dE"),
+    "paper": paper(
+        "-sum(P * dP, axis=C, keepdims=True) / R",
+        "dR + dP * (1 / R)",
+        "sum(E * dE, axis=N, keepdims=True) / a",
+    ),
+    "mended": """def mended_loss(x, y):
+    loss, dx = 0.0, np.zeros(x.shape)
+    for n in range(len(x)):
+        for j in range(x.shape[1]):
+            if j != y[n] and x[n, j] + 1 > x[n, y[n]]:
+                loss += (x[n, j] + 1 - x[n, y[n]]) / len(x)
+                dx[n, j] += 1 / len(x)
+                dx[n, y[n]] -= 1 / len(x)
+    return loss, dx""",
     "temperature-gradients": """def temperature_gradients(S, t, y):
     E = np.exp(S / t[0])
     P = np.einsum("nc,n->nc", E, 1 / E.sum(axis=1))
     dS = (P - (np.arange(S.shape[1]) == y[:, None])) / len(S) / t[0]
     return dS, np.array([-np.einsum("nc,nc->", dS, S) / t[0]])""",
 }
-FUNCTIONS = {
-    "choices": ("choice_of_row", "choice_of_claim"),
-    "loss": ("softmax_loss",),
-    "paper": ("formula_for_dR", "formula_for_dE", "formula_for_dS"),
-    "mended": ("mended_loss",),
-    "temperature-gradients": ("temperature_gradients",),
-}
+# As a reader of CS231n would write it: all steps in one long list.
+FLAT = """def softmax_loss(x, y, mask):
+    N, T, C = x.shape
+    scores, labels, counts = x.reshape(N * T, C), y.reshape(N * T), mask.reshape(N * T)
+    P = np.exp(scores - scores.max(axis=1, keepdims=True))
+    P /= P.sum(axis=1, keepdims=True)
+    loss = -np.sum(counts * np.log(P[np.arange(N * T), labels])) / N
+    P[np.arange(N * T), labels] -= 1
+    return loss, (P * counts[:, None] / N).reshape(N, T, C)"""
 GRADED = {
     "choices": "choices-grade",
     "loss": "loss-grade",
@@ -84,16 +111,41 @@ GRADED = {
     "temperature-gradients": "temperature-grade",
 }
 WRONG = [
-    ("choices", choices(row="a"), 1, ("the row", "chose:a"), "where is the 1/N"),
-    ("choices", choices(row="b"), 1, ("the row", "chose:b"), "that path is missing"),
-    ("choices", choices(claim="d"), 1, ("the false claim", "chose:d"), "p is at most 1"),
-    ("loss", loss(dx="P / N"), 1, ("dx", "missing-path:label"), "row-sum path alone"),
-    ("loss", loss(dx="-Y / N"), 1, ("dx", "missing-path:row sum"), "0 away from the labels"),
-    ("loss", loss(dx="P - Y"), 1, ("dx", "multiplied-by-N"), "the 1/N is missing"),
-    ("loss", loss(dx="(Y - P) / N"), 1, ("dx", "sign"), "wrong sign"),
-    ("loss", loss(dx="(P - 1) / N"), 1, ("dx", "label-subtracted-everywhere"), "every probability"),
-    ("loss", loss(dx="(E - Y) / N"), 1, ("dx", "not-normalised"), "sum of their row"),
+    ("choices", choices(row="a"), 1, ("the row", "chose:a"), "divided by?"),
+    ("choices", choices(row="b"), 1, ("the row", "chose:b"), "divided by all 40 steps"),
+    ("choices", choices(row="d"), 1, ("the row", "chose:d"), "divided by the 25 steps that count"),
+    ("choices", choices(claim="d"), 1, ("the false claim", "chose:d"), "how many captions are there then"),
+    ("loss", loss(dx="(P - Y) / N"), 1, ("dx", "no-mask"), "dx takes in the steps that the mask leaves out"),
+    ("loss", loss(value="np.sum(costs) / N"), 3, ("loss", "no-mask"), "loss takes in the steps"),
+    (
+        "loss",
+        loss(dx="(P - mask[:, :, None] * Y) / N"),
+        1,
+        ("dx", "mask-on-label-alone"),
+        "label's path alone",
+    ),
+    ("loss", loss(dx=RIGHT_DX + " / T"), 1, ("dx", "divided-by-T"), "only the N samples divide"),
+    (
+        "loss",
+        loss(dx=RIGHT_DX.replace("/ N", "/ mask.sum()")),
+        1,
+        ("dx", "counted-for-samples"),
+        "divided by the number of steps that count",
+    ),
+    ("loss", loss(dx=RIGHT_DX.replace("P - Y", "P")), 1, ("dx", "missing-path:label"), "row-sum path alone"),
+    ("loss", loss(dx=RIGHT_DX.replace("P - Y", "-Y")), 1, ("dx", "missing-path:row sum"), "0 away from"),
+    ("loss", loss(dx=RIGHT_DX.replace("/ N", "")), 1, ("dx", "multiplied-by-N"), "the 1/N is missing"),
+    ("loss", loss(dx=RIGHT_DX.replace("P - Y", "Y - P")), 1, ("dx", "sign"), "wrong sign"),
+    (
+        "loss",
+        loss(dx=RIGHT_DX.replace("P - Y", "P * (1 - P)")),
+        1,
+        ("dx", "jacobian-diagonal-alone"),
+        "alone",
+    ),
+    ("loss", loss(dx=RIGHT_DX.replace("P - Y", "E - Y")), 1, ("dx", "not-normalised"), "sum of their row"),
     ("loss", loss(value=RIGHT_LOSS + " * N"), 3, ("loss", "loss-not-averaged"), "grows with the batch"),
+    ("loss", loss(dx=RIGHT_DX.replace("/ N", "/ 7")), 1, ("dx", None), "right in the cases before it"),
     ("paper", paper(dR="sum(dP * E / R**2, axis=C, keepdims=True)"), 2, ("dR", "sign"), "wrong sign"),
     (
         "paper",
@@ -104,8 +156,19 @@ WRONG = [
     ),
     ("paper", paper(dR="-dP * E / R**2"), 2, ("dR", "unsummed-broadcast"), "not summed over C"),
     ("paper", paper(dE="dP / R"), 2, ("dE", "told"), "it also stands in the sum R"),
-    ("paper", paper(dS="dP * P * (1 - P)"), 2, ("dS", "told"), "depends on its own score alone"),
-    ("paper", paper(dS="dE @ E"), 2, ("dS", "wrong-shape"), "only where C = N"),
+    ("paper", paper(da="dE * exp(S)"), 2, ("da", "unsummed-broadcast"), "not summed over N"),
+    ("paper", paper(da="sum(dE * E, axis=N, keepdims=True)"), 2, ("da", "told"), "holds the weight already"),
+    (
+        "paper",
+        paper(da="sum(dE * exp(S), axis=N, keepdims=True) / N"),
+        2,
+        ("da", "divided-by-N"),
+        "divided by N",
+    ),
+    ("paper", paper(da="sum(dE * exp(S), axis=C, keepdims=True)"), 2, ("da", "wrong-shape"), "(C, 1)"),
+    ("paper", paper(da="dE @ exp(S)"), 2, ("da", "wrong-shape"), "a transpose is missing"),
+    ("mended", mended(at_label="-1"), 1, ("dx", "correct-class-minus-one"), "a single -1"),
+    ("mended", mended(value="behind.max(axis=1).mean()"), 1, ("loss", "worst-class-only"), "largest margin"),
     ("mended", mended(divisor="x.shape[1]"), 1, ("dx", "classes-for-samples"), "number of classes"),
     ("temperature-gradients", temperature(dS="dZ"), 2, ("dS", "told"), "that is the gradient of Z"),
     (
@@ -132,32 +195,6 @@ WRONG = [
 ]
 
 
-def everywhere(body):
-    """The same body for every function of the homework."""
-    return {
-        cell: "\n".join(f"def {name}(*given):\n    {body}" for name in names)
-        for cell, names in FUNCTIONS.items()
-    }
-
-
-def test_the_authors_answers_earn_everything(mark, full):
-    assert mark(SLUG).points == full(SLUG)
-    assert sum(full(SLUG).values()) == 15
-
-
-def test_nothing_attempted_earns_nothing(mark, full):
-    marked = mark(SLUG, everywhere("return None"))
-    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
-    assert {cause for cell in full(SLUG) for _, cause in marked.causes(cell)} == {"not-attempted"}
-
-
-@pytest.mark.parametrize(
-    "body", ["return 7", "return {'dx': 1}", "return {'S': 7}", "raise ValueError('no')", "return 1, 2, 3"]
-)
-def test_an_odd_answer_earns_nothing_and_stops_nothing(mark, full, body):
-    assert mark(SLUG, everywhere(body)).points == dict.fromkeys(full(SLUG), 0.0)
-
-
 @pytest.mark.parametrize(("cell", "answer", "points", "cause", "words"), WRONG)
 def test_one_mistake_costs_its_own_points_and_is_named(mark, cell, answer, points, cause, words):
     marked = mark(SLUG, {cell: answer})
@@ -166,24 +203,68 @@ def test_one_mistake_costs_its_own_points_and_is_named(mark, cell, answer, point
     assert words in marked.text(GRADED[cell])
 
 
-def test_the_gradient_of_a_wrong_loss_of_ones_own_earns_half(mark):
-    marked = mark(SLUG, {"loss": loss(value=RIGHT_LOSS + " * N", dx="P - Y")})
+@pytest.mark.parametrize(
+    ("value", "dx", "cause"),
+    [
+        (RIGHT_LOSS + " * N", "mask[:, :, None] * (P - Y)", "loss-not-averaged"),
+        ("np.sum(costs) / N", "(P - Y) / N", "no-mask"),
+        (RIGHT_LOSS + " * N / mask.sum()", "mask[:, :, None] * (P - Y) / mask.sum()", "counted-for-samples"),
+    ],
+)
+def test_the_gradient_of_a_wrong_loss_of_ones_own_earns_half(mark, value, dx, cause):
+    marked = mark(SLUG, {"loss": loss(value=value, dx=dx)})
     assert marked.points["loss-grade"] == 1.5
-    assert marked.causes("loss-grade") == [("loss", "loss-not-averaged"), ("dx", "own-forward")]
+    assert marked.causes("loss-grade") == [("loss", cause), ("dx", "own-forward")]
 
 
 def test_the_colleagues_function_earns_nothing(mark):
-    wrong = mended(value="(np.log(R) - Z[:, y]).mean()", divisor="x.shape[1]")
-    marked = mark(SLUG, {"mended": wrong})
+    marked = mark(SLUG, {"mended": mended(value="behind.max(axis=1).mean()", at_label="-1")})
     assert marked.points["mended-grade"] == 0
-    assert [param for param, _ in marked.causes("mended-grade")] == ["loss", "dx"]
+    assert marked.causes("mended-grade") == [("loss", "worst-class-only"), ("dx", "correct-class-minus-one")]
+
+
+def test_the_books_softmax_does_not_answer_what_is_asked_here(mark):
+    book = """def softmax_loss(x, y, mask):
+    Z = x - x.max(axis=1, keepdims=True)
+    R = np.exp(Z).sum(axis=1, keepdims=True)
+    logP = Z - np.log(R)
+    dx = np.exp(logP)
+    dx[np.arange(len(x)), y] -= 1
+    return -logP[np.arange(len(x)), y].mean(), dx / len(x)"""
+    as_mended = book.replace("softmax_loss(x, y, mask)", "mended_loss(x, y)")
+    marked = mark(SLUG, {"loss": book, "mended": as_mended})
+    assert (marked.points["loss-grade"], marked.points["mended-grade"]) == (0, 0)
+
+
+def test_the_numbers_of_the_captions_are_those_of_the_layer():
+    x = np.broadcast_to(np.log([3.0, 1.0]), (2, 2, 2))
+    y, mask = np.array([[0, 1], [0, 0]]), np.array([[True, True], [True, False]])
+    value, dx = layers.get("temporal_softmax").loss(x, y, mask)
+    assert round(value, 3) == 0.981
+    assert dx[0, 1].tolist() == pytest.approx([0.375, -0.375])
+    assert (np.count_nonzero(dx < 0), np.count_nonzero(dx == 0)) == (3, 2)
+
+
+def test_the_numbers_of_the_hinge_loss_are_those_of_the_layer():
+    assert layers.get("svm").loss(np.array([[2.0, 3.0, 1.5]]), np.array([0]))[0] == 2.5
 
 
 def test_a_loss_that_overflows_keeps_its_points_and_is_warned(mark):
-    plain = loss().replace("Z = x - x.max(axis=1, keepdims=True)", "Z = x")
+    plain = loss().replace("Z = x - x.max(axis=2, keepdims=True)", "Z = x")
     marked = mark(SLUG, {"loss": plain})
     assert marked.points["loss-grade"] == 4
     assert "scores near 1000" in marked.text("loss-grade")
+
+
+def test_all_steps_in_one_list_keep_full_marks(mark, full):
+    assert mark(SLUG, {"loss": FLAT}).points == full(SLUG)
+
+
+def test_a_number_in_the_place_of_n_loses_the_points_of_both(mark):
+    fixed = temperature().replace("/ len(y)", "/ 7")
+    marked = mark(SLUG, {"temperature-gradients": fixed})
+    assert marked.points["temperature-grade"] == 0
+    assert "is a size written as a number?" in marked.text("temperature-grade")
 
 
 def test_the_temperature_taken_out_of_the_forward_is_told(mark):
@@ -194,19 +275,19 @@ def test_the_temperature_taken_out_of_the_forward_is_told(mark):
 
 def test_right_answers_written_otherwise_keep_full_marks(mark, full):
     assert mark(SLUG, LOOPS).points == full(SLUG)
+    assert sum(full(SLUG).values()) == 15
 
 
 @pytest.mark.parametrize("seed", [1, 20, 300])
-def test_another_seed_gives_the_same_marks(mark, full, seed):
-    wrong = {"loss": loss(dx="P / N"), "temperature-gradients": temperature(dS="dZ")}
+def test_another_seed_gives_wrong_answers_the_same_marks(mark, seed):
+    wrong = {"loss": loss(dx="(P - Y) / N"), "temperature-gradients": temperature(dS="dZ")}
     with seeded(seed):
-        assert mark(SLUG).points == full(SLUG)
         marked = mark(SLUG, wrong)
     assert (marked.points["loss-grade"], marked.points["temperature-grade"]) == (1, 2)
 
 
 def test_an_easy_loss_with_its_own_gradient_earns_nothing(mark):
-    easy = "def softmax_loss(x, y):\n    return float(x.sum()), np.ones_like(x)"
+    easy = "def softmax_loss(x, y, mask):\n    return float(x.sum()), np.ones_like(x)"
     marked = mark(SLUG, {"loss": easy})
     assert marked.points["loss-grade"] == 0.0
     assert marked.causes("loss-grade") == [("loss", None), ("dx", "own-forward")]

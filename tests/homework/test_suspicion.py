@@ -89,10 +89,11 @@ def twin_backward(dout, x1, x2, w, b):
     return tuple(grads)
 """
 SOFTMAX_COMPLEX = """
-def softmax_loss(x, y):
+def softmax_loss(x, y, mask):
     def value(x):
-        shifted = x - x.real.max(axis=1, keepdims=True)
-        return np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y])
+        shifted = (x - x.real.max(axis=2, keepdims=True))[mask]
+        costs = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(mask.sum()), y[mask]]
+        return np.sum(costs) / len(x)
     dx = np.zeros_like(x)
     for i in np.ndindex(*x.shape):
         moved = x.astype(complex)
