@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from itertools import pairwise
 
+from handgrad.draw.fold import Columns, fold, lines_between, lower, mark, mark_width
 from handgrad.draw.layered import Layout, arrange
 from handgrad.draw.noise import noiseless
 from handgrad.draw.svg import Canvas, Picture, cells, mono_width, number, sans_width, spoken
@@ -14,21 +15,24 @@ __all__ = ["graph"]
 
 _LINE = 15  # one line of text
 _BOX = 30
-_BEND = 20  # the width of a curve between two layers
+_BEND = 17  # the width of a curve between two layers
 _NARROW = 340  # what a picture may take on a screen of 390 px
+_SMALL = 10.5  # the size of a step's number
 
 
-def graph(g: Graph, title: str = "") -> Picture:
+def graph(g: Graph, title: str = "", width: float = 545) -> Picture:
     """Draw a graph: one box an operation, its value above the edge that leaves it and its gradient below.
 
     Where a node is used several times, each edge shows at its end, with a plus, what that use contributes;
     the gradient at the node is their sum. Before `Graph.backward` only values are drawn. Entries are shown
     of arrays up to 4 by 4, shapes of all arrays; rounding noise is drawn as 0. The small number on a box is
-    its step in order of evaluation; backward goes through the steps in reverse.
+    its step in order of evaluation; backward goes through the steps in reverse. A graph wider than `width`
+    pixels is folded into rows: a line that is cut ends at a mark with the name or the step that it comes
+    from, and goes on at the same mark in the next row.
     """
     g = noiseless(g)
     canvas = Canvas()
-    sketch(canvas, g)
+    sketch(canvas, g, width)
     steps = g.schedule().forward
     inputs = ", ".join(g.inputs)
     title = title or f"Computational graph of {_output(g)}"
@@ -43,18 +47,8 @@ def graph(g: Graph, title: str = "") -> Picture:
     return canvas.picture(title, desc, words(g))
 
 
-@dataclass
-class _Columns:
-    """The x of each layer: left edge and width of its boxes, where the labels end, where arrows with labels start."""
-
-    left: list[float]
-    box: list[float]
-    end: list[float]
-    arrive: list[float]
-
-
-def sketch(canvas: Canvas, g: Graph, legend: bool = True) -> None:
-    """Put a graph, and under it the legend, on a canvas."""
+def sketch(canvas: Canvas, g: Graph, width: float = math.inf, legend: bool = True) -> None:
+    """Put a graph, and under it the legend, on a canvas. It is folded where it is wider than `width`."""
     folded = {n.id for n in g.nodes if n.op == "constant" and not n.shape}
     shown = [n for n in g.nodes if n.id not in folded]
     edges = [e for e in g.edges if e.source not in folded]
@@ -75,28 +69,36 @@ def sketch(canvas: Canvas, g: Graph, legend: bool = True) -> None:
     layout = arrange(rooms, [(e.source, e.target, e.index) for e in edges], ports)
     captions = {n.id: _caption(g, n) for n in shown}
     columns = _columns(layout, captions, labels, parts)
+    tags = {n.id: n.name if n.name != f"v{n.step}" else str(n.step) for n in shown}
+    ends = [
+        max((mark_width(tags[key[0]]) for key in keys if layout.slots[key].after), default=0) + 14
+        for keys in layout.layers
+    ]
+    row = fold(columns.widths(_BEND), lines_between(layout), ends, width)
+    columns.restart(row, ends)
+    lower(layout, row, 24)
 
     for e in edges:
         key = (e.source, e.target, e.index)
-        _edge(canvas, layout, columns, key, ports[key], parts.get(key, ""))
+        _edge(canvas, layout, columns, row, key, ports[key], parts.get(key, ""), tags[e.source])
     for n in shown:
         slot = layout.slots[n.id,]
-        left, width, end = columns.left[slot.layer], columns.box[slot.layer], columns.end[slot.layer]
+        left, box, end = columns.left[slot.layer], columns.box[slot.layer], columns.end[slot.layer]
         half = max([_BOX / 2, *(abs(p) + 9 for (_, t, _), p in ports.items() if t == n.id)])
-        _box(canvas, n, captions[n.id], left, slot.y, width, half)
+        _box(canvas, n, captions[n.id], left, slot.y, box, half)
         out = end if n is not g.output else end + 14
         if n is g.output or any(e.source == n.id for e in edges):
-            canvas.path([(left + width, slot.y), (out, slot.y)])
+            canvas.path([(left + box, slot.y), (out, slot.y)])
         if n is g.output:
             canvas.head(out, slot.y)
         above, below = labels[n.id]
-        middle = (left + width + end) / 2
+        middle = (left + box + end) / 2
         for k, (line, ink, bold) in enumerate(above):
             canvas.text(middle, slot.y - 6 - _LINE * (len(above) - 1 - k), line, ink, bold=bold)
         for k, (line, ink, bold) in enumerate(below):
             canvas.text(middle, slot.y + 15 + _LINE * k, line, ink, bold=bold)
     if legend:
-        _legend(canvas, g, bool(parts))
+        _legend(canvas, g, bool(parts), max(row) > 0)
 
 
 Lines = list[tuple[str, str, bool]]
@@ -150,29 +152,39 @@ def _columns(
     captions: dict[int, str],
     labels: dict[int, tuple[Lines, Lines]],
     parts: dict[tuple[int, int, int], str],
-) -> _Columns:
-    columns = _Columns([], [], [], [])
+) -> Columns:
+    columns = Columns([], [], [], [])
     x = 0.0
     for keys in layout.layers:
         nodes = [key[0] for key in keys if len(key) == 1]
-        ends = [mono_width(text, 12) + 16 for (_, t, _), text in parts.items() if text and t in nodes]
+        ends = [mono_width(text, 12) + 14 for (_, t, _), text in parts.items() if text and t in nodes]
         arrive = x
         x += max(ends, default=0)
-        box = max((mono_width(captions[i]) + 12 for i in nodes), default=0)
+        box = max((mono_width(captions[i]) + 10 for i in nodes), default=0)
         box = max(box, 30)
         stub = max((mono_width(line) for i in nodes for side in labels[i] for line, _, _ in side), default=0)
         columns.arrive.append(arrive)
         columns.left.append(x)
         columns.box.append(box)
-        columns.end.append(x + box + stub + 6)
-        x += box + stub + 6 + _BEND
+        columns.end.append(x + box + stub + 5)
+        x += box + stub + 5 + _BEND
     return columns
 
 
 def _edge(
-    canvas: Canvas, layout: Layout, columns: _Columns, key: tuple[int, int, int], port: float, part: str
+    canvas: Canvas,
+    layout: Layout,
+    columns: Columns,
+    row: list[int],
+    key: tuple[int, int, int],
+    port: float,
+    part: str,
+    tag: str,
 ) -> None:
-    """The way of one edge: a curve between layers, straight through them, an arrow head at the target."""
+    """The way of one edge: a curve between layers, straight through them, an arrow head at the target.
+
+    Between two rows it is cut, with the tag at both ends.
+    """
     route = layout.routes[key]
     for here, there in pairwise(route):
         a, b = layout.slots[here], layout.slots[there]
@@ -180,7 +192,15 @@ def _edge(
         if len(here) > 1:
             canvas.path([(columns.arrive[a.layer], a.y), (columns.end[a.layer], a.y)])
         y = b.y + (port if last else 0)
-        canvas.curve(columns.end[a.layer], a.y, columns.arrive[b.layer], y)
+        out, into = columns.end[a.layer], columns.arrive[b.layer]
+        if row[a.layer] == row[b.layer]:
+            canvas.curve(out, a.y, into, y)
+        else:
+            if a.after[0] == (there, port if last else 0.0):  # the first of all that leave from here
+                canvas.path([(out, a.y), (out + 12, a.y)])
+                mark(canvas, out + 12, a.y, tag)
+            mark(canvas, into - 12 - mark_width(tag), y, tag)
+            canvas.path([(into - 12, y), (into, y)])
         if last:
             tip = columns.left[b.layer]
             canvas.path([(columns.arrive[b.layer], y), (tip - 1, y)])
@@ -193,13 +213,13 @@ def _box(canvas: Canvas, n: Node, caption: str, x: float, y: float, width: float
     if n.inputs:
         canvas.rect(x, y - half, width, 2 * half, fill="quiet", alpha=0.14, rx=8)
         canvas.text(x + width / 2, y + 4.5, caption)
-        canvas.text(x + 2, y - half - 4, str(n.step), "quiet", "start", 10.5)
+        canvas.text(x + 2, y - half - 4, str(n.step), "quiet", "start", _SMALL)
     else:
         canvas.rect(x, y - half, width, 2 * half, rx=2, line="value")
         canvas.text(x + width / 2, y + 4.5, caption, bold=True)
 
 
-def _legend(canvas: Canvas, g: Graph, shared: bool) -> None:
+def _legend(canvas: Canvas, g: Graph, shared: bool, folded: bool) -> None:
     x, y = canvas.box[0] + 2, canvas.box[3] + 30
     differentiated = g.output.gradient is not None
     canvas.path([(x, y), (x + 66, y)])
@@ -212,6 +232,8 @@ def _legend(canvas: Canvas, g: Graph, shared: bool) -> None:
         lines.insert(1, f"below: gradient of {of} with respect to that value")
     if shared:
         lines.append("+ at an arrow: what this use adds to the gradient")
+    if folded:
+        lines.append("a cut line goes on at the same mark in the next row")
     room = max(canvas.box[2] - x, _NARROW) - 86
     wrapped = [part for line in lines for part in _wrap(line, room)]
     for k, line in enumerate(wrapped):

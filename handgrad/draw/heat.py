@@ -143,9 +143,10 @@ def _cells(
     """Draw the map; whether its numbers are written in it."""
     rows, cols = values.shape
     texts = [[number(v, digits) for v in row] for row in values]
-    widest = max(mono_width(t, 12) for row in texts for t in row)
-    numbers = bool(rows <= 12 and cols * (widest + 8) <= 560)
-    w, h = (max(widest + 8, 26), 26.0) if numbers else (max(6.0, min(18.0, 360 / cols)),) * 2
+    size, pad = (12, 8) if cols <= 8 else (11, 4)  # many columns have to fit a narrow screen
+    widest = max(mono_width(t, size) for row in texts for t in row)
+    numbers = bool(rows <= 12 and cols * (widest + pad) <= 520)
+    w, h = (max(widest + pad, 26), 26.0) if numbers else (max(6.0, min(18.0, 360 / cols)),) * 2
     finite = np.abs(values[np.isfinite(values)])
     top = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
     for r in range(rows):
@@ -153,13 +154,13 @@ def _cells(
             v, x, y = float(values[r, c]), c * w, r * h
             if v == 0:
                 if numbers:
-                    canvas.text(x + w / 2, y + h / 2 + 4, "0", "quiet", size=12)
+                    canvas.text(x + w / 2, y + h / 2 + 4, "0", "quiet", size=size)
                 continue
             share = abs(v) / top if math.isfinite(v) else 0.0
             ink = "value" if v > 0 else "gradient" if v < 0 else "quiet"
             canvas.rect(x, y, w, h, fill=ink, alpha=0.14 + (0.38 if numbers else 0.7) * share, line="none")
             if numbers:
-                canvas.text(x + w / 2, y + h / 2 + 4, texts[r][c], size=12)
+                canvas.text(x + w / 2, y + h / 2 + 4, texts[r][c], size=size)
             elif v < 0 and w >= 8:
                 canvas.path([(x + w / 4, y + h / 2), (x + 3 * w / 4, y + h / 2)])
     for r in range(rows + 1):

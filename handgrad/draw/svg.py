@@ -246,7 +246,7 @@ class Canvas:
         head = ""
         style = "width:100%;height:auto;display:block;" + f"max-width:{w}px"
         if w > 430:
-            style += f";min-width:{round(0.8 * w)}px"
+            style += f";min-width:{round(0.65 * w)}px"
         size = f'style="{style}"'
         if card:
             root = f"#hg-{key}"
