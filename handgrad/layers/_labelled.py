@@ -37,6 +37,10 @@ def mistakes_of_a_mean(loss: Loss) -> tuple[Mistake, ...]:
         value, dx = loss(x, y)
         return value * len(x), dx
 
+    def over_all_entries(x: Array, y: Array) -> tuple[Any, Array]:
+        value, dx = loss(x, y)
+        return value / x.shape[1], dx / x.shape[1]
+
     return (
         Mistake(
             "multiplied-by-N",
@@ -52,6 +56,13 @@ def mistakes_of_a_mean(loss: Loss) -> tuple[Mistake, ...]:
             ("dx",),
             "dx was divided by the number of classes C: the loss is a mean over the N samples, so what divides is "
             "N, the number of rows of x.",
+            role="loss",
+        ),
+        Mistake(
+            "averaged-over-classes",
+            over_all_entries,
+            ("loss", "dx"),
+            "{what} was divided by N C, the number of all entries: the loss is a mean over the N samples alone.",
             role="loss",
         ),
         Mistake(

@@ -119,11 +119,6 @@ def _row_sums_over_batch(x: Array, y: Array) -> Array:
     return (every_row - one_hot(x, y)) / len(x)
 
 
-def _over_classes(x: Array, y: Array) -> tuple[Any, Array]:
-    value, dx = loss(x, y)
-    return value / x.shape[1], dx / x.shape[1]
-
-
 def _loss_sign(x: Array, y: Array) -> tuple[Any, Array]:
     value, dx = loss(x, y)
     return -value, dx
@@ -246,13 +241,6 @@ MISTAKES = (
         ("dx",),
         "the row-sum path was added up over the samples, so each row got the same sum of all rows of "
         "probabilities: the gradient of a row's sum goes back to that row alone.",
-        role="loss",
-    ),
-    Mistake(
-        "averaged-over-classes",
-        _over_classes,
-        ("loss", "dx"),
-        "the mean was taken over all N C entries: there is one term a sample, so only N of them.",
         role="loss",
     ),
     Mistake(

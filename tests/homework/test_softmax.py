@@ -166,9 +166,18 @@ WRONG = [
         "divided by N",
     ),
     ("paper", paper(da="sum(dE * exp(S), axis=C, keepdims=True)"), 2, ("da", "wrong-shape"), "(C, 1)"),
+    ("paper", paper(da="sum(dE * S, axis=N, keepdims=True)"), 2, ("da", "told"), "exp(S), not S"),
+    (
+        "paper",
+        paper(da="sum(dP * exp(S), axis=N, keepdims=True)"),
+        2,
+        ("da", "told"),
+        "a reaches P through E",
+    ),
     ("paper", paper(da="dE @ exp(S)"), 2, ("da", "wrong-shape"), "a transpose is missing"),
     ("mended", mended(at_label="-1"), 1, ("dx", "correct-class-minus-one"), "a single -1"),
     ("mended", mended(value="behind.max(axis=1).mean()"), 1, ("loss", "worst-class-only"), "largest margin"),
+    ("mended", mended(value="behind.mean()"), 1, ("loss", "averaged-over-classes"), "divided by N C"),
     ("mended", mended(divisor="x.shape[1]"), 1, ("dx", "classes-for-samples"), "number of classes"),
     ("temperature-gradients", temperature(dS="dZ"), 2, ("dS", "told"), "that is the gradient of Z"),
     (
