@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from handgrad import layers
 from handgrad.draws import seeded
 
 SLUG = "batchnorm"
 
-NO_MEAN = "(g - x_hat * (g * x_hat).mean(axis=0)) / std"
+PIXELS = "axis=(0, 2, 3), keepdims=True"
+NO_MEAN = f"(g - x_hat * (g * x_hat).mean({PIXELS})) / std"
 
 
 def choices(dx="d", test="b"):
@@ -16,16 +19,18 @@ def choices(dx="d", test="b"):
 
 
 def forward(
-    var="x.var(axis=0)",
+    axes="(0, 2, 3)",
+    var="x.var(axis=axes, keepdims=True)",
     std="np.sqrt(var + eps)",
     eps="p.get('eps', 1e-5)",
-    average="momentum * old + (1 - momentum) * new",
-    test="p.get('running_mean', zeros), p.get('running_var', zeros)",
+    average="momentum * old + (1 - momentum) * new.mean(axis=(0, 2, 3))",
+    test="p.get('running_mean', zeros)[:, None, None], p.get('running_var', zeros)[:, None, None]",
 ):
     return f"""def batchnorm_forward(x, gamma, beta, p):
+    axes = {axes}
     eps, momentum, zeros = {eps}, p.get("momentum", 0.9), np.zeros(x.shape[1])
     if p["mode"] == "train":
-        mean, var = x.mean(axis=0), {var}
+        mean, var = x.mean(axis=axes, keepdims=True), {var}
         for key, new in ("running_mean", mean), ("running_var", var):
             old = p.get(key, zeros)
             p[key] = {average}
@@ -33,24 +38,25 @@ def forward(
         mean, var = {test}
     std = {std}
     x_hat = (x - mean) / std
-    return gamma * x_hat + beta, (x_hat, std, gamma)"""
+    return gamma[:, None, None] * x_hat + beta[:, None, None], (x_hat, std, gamma)"""
 
 
 def backward(
-    dx="(g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / std",
-    dgamma="(dout * x_hat).sum(axis=0)",
-    dbeta="dout.sum(axis=0)",
+    dx=f"(g - g.mean({PIXELS}) - x_hat * (g * x_hat).mean({PIXELS})) / std",
+    dgamma="(dout * x_hat).sum(axis=(0, 2, 3))",
+    dbeta="dout.sum(axis=(0, 2, 3))",
 ):
     return f"""def batchnorm_backward(dout, cache):
     x_hat, std, gamma = cache
-    g = gamma * dout
+    N, C, H, W = dout.shape
+    g = gamma[:, None, None] * dout
     return {dx}, {dgamma}, {dbeta}"""
 
 
 def paper(
     ds="-sum(dout * xc, axis=D, keepdims=True) / s**2",
-    dxc="dout / s + xc * ds / (D * s)",
-    dx="dxc - mean(dxc, axis=D, keepdims=True)",
+    dxc="dout / s + a * xc * ds / s",
+    dx="dxc - a * sum(dxc, axis=D, keepdims=True)",
 ):
     return (
         f"def formula_for_ds():\n    return {ds!r}\ndef formula_for_dxc():\n    return {dxc!r}\n"
@@ -58,92 +64,111 @@ def paper(
     )
 
 
-def mended(
-    dx="(g - g.mean(axis=(0, 1)) - x_hat * (g * x_hat).mean(axis=(0, 1))) / std",
-    dgamma="(dout * x_hat).sum(axis=(0, 1))",
-    dbeta="dout.sum(axis=(0, 1))",
-):
+def folded(axes):
+    mean = f"axis={axes}, keepdims=True"
+    return f"(g - g.mean({mean}) - x_hat * (g * x_hat).mean({mean})) / std"
+
+
+GROUPS = folded("2")
+
+
+def mended(dx=GROUPS, dgamma="(dout * x_hat).sum(axis=(0, 2))", dbeta="dout.sum(axis=(0, 2))"):
     return f"""def mended_backward(dout, x_hat, std, gamma):
-    N, T, D = dout.shape
-    g = gamma * dout
+    N, G, K = dout.shape
+    g = gamma[:, None] * dout
     return {dx}, {dgamma}, {dbeta}"""
 
 
-COLLEAGUES = mended(
-    dx="(g - g.sum(axis=(0, 1)) / N - x_hat * (g * x_hat).sum(axis=(0, 1)) / N) / std",
-    dbeta="dout.mean(axis=1).sum(axis=0)",
-)
+COLLEAGUES = mended(dx=folded("(0, 2)"), dbeta="dout.mean(axis=0).sum(axis=1)")
+ROWS = """
+def as_rows(a):
+    return a.transpose(0, 2, 3, 1).reshape(-1, a.shape[1])
+
+def as_pictures(rows, like):
+    N, C, H, W = like.shape
+    return rows.reshape(N, H, W, C).transpose(0, 3, 1, 2)
+"""
 OTHERWISE = {
     "choices": choices("(D)", " b."),
-    "forward": """def batchnorm_forward(x, gamma, beta, bn_param):
-    N, D = x.shape
-    p = {"eps": 1e-5, "momentum": 0.9, "running_mean": np.zeros(D), "running_var": np.zeros(D), **bn_param}
+    "forward": f"""{ROWS}
+def batchnorm_forward(x, gamma, beta, bn_param):
+    D = x.shape[1]
+    p = {{"eps": 1e-5, "momentum": 0.9, "running_mean": np.zeros(D), "running_var": np.zeros(D), **bn_param}}
+    rows = as_rows(x)
     if p["mode"] == "test":
-        return (x - p["running_mean"]) / np.sqrt(p["running_var"] + p["eps"]) * gamma + beta, None
-    mu = np.ones(N) @ x / N
-    xc = x - mu
-    v = np.einsum("nd,nd->d", xc, xc) / N
+        out = (rows - p["running_mean"]) / np.sqrt(p["running_var"] + p["eps"]) * gamma + beta
+        return as_pictures(out, x), None
+    mu = np.ones(len(rows)) @ rows / len(rows)
+    xc = rows - mu
+    v = np.einsum("nd,nd->d", xc, xc) / len(rows)
     keep = p["momentum"]
     bn_param.update(
         running_mean=keep * p["running_mean"] + (1 - keep) * mu,
         running_var=keep * p["running_var"] + (1 - keep) * v,
     )
     inv = 1 / np.sqrt(v + p["eps"])
-    return gamma * xc * inv + beta, {"xc": xc, "inv": inv, "gamma": gamma}""",
+    return as_pictures(gamma * xc * inv + beta, x), {{"xc": xc, "inv": inv, "gamma": gamma}}""",
     "backward": """def batchnorm_backward(dout, cache):
     xc, inv, gamma = cache["xc"], cache["inv"], cache["gamma"]
-    N = len(dout)
-    dxhat = gamma * dout
+    rows, M = as_rows(dout), len(xc)
+    dxhat = gamma * rows
     dxc = inv * dxhat
     dinv = (dxhat * xc).sum(axis=0)
     dv = -0.5 * inv**3 * dinv
-    dxc = dxc + 2 * xc * dv / N
-    dx = dxc - dxc.sum(axis=0) / N
-    return dx, np.einsum("nd,nd->d", dout, xc * inv), np.ones(N) @ dout""",
+    dxc = dxc + 2 * xc * dv / M
+    dx = dxc - dxc.sum(axis=0) / M
+    return as_pictures(dx, dout), np.einsum("nd,nd->d", rows, xc * inv), np.ones(M) @ rows""",
     "paper": paper(
         "sum(-1 * dout * xc / s**2, axis=D, keepdims=True)",
-        "(dout + 2 * xc * dv * s / D) / s",
-        "dxc - sum(dxc, axis=D, keepdims=True) / D",
+        "(dout + 2 * xc * a * dv * s) / s",
+        "dxc - sum(dxc, axis=D, keepdims=True) * a",
     ),
     "mended": """def mended_backward(dout, x_hat, std, gamma):
-    N, T, D = dout.shape
-    rows, hats = dout.reshape(-1, D), x_hat.reshape(-1, D)
-    g = gamma * rows
-    dx = (g - g.mean(axis=0) - hats * (g * hats).mean(axis=0)) / std
-    return dx.reshape(N, T, D), (rows * hats).sum(axis=0), rows.sum(axis=0)""",
-}
-FUNCTIONS = {
-    "choices": ("choice_of_dx", "choice_of_test"),
-    "forward": ("batchnorm_forward",),
-    "backward": ("batchnorm_backward",),
-    "paper": ("formula_for_ds", "formula_for_dxc", "formula_for_dx"),
-    "mended": ("mended_backward",),
+    N, G, K = dout.shape
+    dx, dgamma, dbeta = np.zeros((N, G, K)), np.zeros(G), np.zeros(G)
+    for n in range(N):
+        for i in range(G):
+            h, g = x_hat[n, i], gamma[i] * dout[n, i]
+            dx[n, i] = (g - g.sum() / K - h * (g @ h) / K) / std[n, i]
+            dgamma[i] += dout[n, i] @ h
+            dbeta[i] += dout[n, i].sum()
+    return dx, dgamma, dbeta""",
 }
 WRONG = [
     ("choices", choices(dx="a"), 1, ("dx", "chose:a"), "direct path alone"),
+    ("choices", choices(dx="b"), 1, ("dx", "chose:b"), "also moves the variance"),
     ("choices", choices(dx="c"), 1, ("dx", "chose:c"), "also moves the mean"),
-    ("choices", choices(test="a"), 1, ("the test", "chose:a"), "takes away"),
+    ("choices", choices(test="a"), 1, ("the sum", "chose:a"), "each channel has a mean of its own"),
+    ("choices", choices(test="c"), 1, ("the sum", "chose:c"), "other pictures share the mean"),
+    ("choices", choices(test="d"), 1, ("the sum", "chose:d"), "other places share the mean"),
     ("forward", forward(std="np.sqrt(var) + eps"), 1, ("out", "eps-outside-root"), "under the square root"),
     ("forward", forward(std="var + eps"), 1, ("out", "missing-root"), "divided by the variance"),
     ("forward", forward(eps="1e-5"), 1, ("out", "eps-hard-coded"), "does not come from bn_param"),
     (
         "forward",
-        forward(test="x.mean(axis=0), x.var(axis=0)"),
+        forward(test="x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)"),
         1,
         ("out", "test-mode-uses-batch"),
         "must not depend on who else",
     ),
     (
         "forward",
-        forward(average="(1 - momentum) * old + momentum * new"),
+        forward(average="(1 - momentum) * old + momentum * new.ravel()"),
         2,
         ("bn_param", "running-average-swapped"),
         "share of the old average",
     ),
+    (
+        "forward",
+        forward(average="momentum * old + 1.5 * (1 - momentum) * new.ravel()"),
+        2,
+        ("bn_param", None),
+        "bn_param['running_mean'] is wrong",
+    ),
     ("backward", backward(dx=NO_MEAN), 2, ("dx", "missing-path:mean"), "path through the mean is missing"),
     (
         "backward",
-        backward(dx="(g - g.mean(axis=0)) / std"),
+        backward(dx=f"(g - g.mean({PIXELS})) / std"),
         2,
         ("dx", "missing-path:variance"),
         "path through the variance is missing",
@@ -151,68 +176,122 @@ WRONG = [
     ("backward", backward(dx="g / std"), 2, ("dx", "statistics-as-constants"), "treated as constants"),
     (
         "backward",
-        backward(dgamma="(dout * x_hat * std).sum(axis=0)"),
+        backward(dx=folded("0")),
+        2,
+        ("dx", "paths-over-samples-alone"),
+        "taken over N alone, for each pixel",
+    ),
+    (
+        "backward",
+        backward(dx=folded("(2, 3)")),
+        2,
+        ("dx", "paths-over-pixels-alone"),
+        "shared by all pictures of the batch",
+    ),
+    (
+        "backward",
+        backward(dx=f"(g - g.sum({PIXELS}) / N - x_hat * (g * x_hat).sum({PIXELS}) / N) / std"),
+        2,
+        ("dx", "statistics-divided-by-N"),
+        "averages over N·H·W numbers",
+    ),
+    (
+        "backward",
+        backward(dgamma="(dout * x_hat * std).sum(axis=(0, 2, 3))"),
         4,
         ("dgamma", "dgamma-uses-x"),
         "divided by the standard deviation as well",
     ),
-    ("backward", backward(dbeta="dout.mean(axis=0)"), 4, ("dbeta", "divided-by-N"), "only sums"),
-    ("backward", backward(dbeta="dout"), 4, ("dbeta", "unsummed-broadcast"), "not summed over the batch"),
+    (
+        "backward",
+        backward(dgamma="gamma * dout.sum(axis=(0, 2, 3))"),
+        4,
+        ("dgamma", "dgamma-without-x-hat"),
+        "dgamma is dbeta times gamma",
+    ),
+    (
+        "backward",
+        backward(dgamma="(dout * x_hat).sum(axis=0)"),
+        4,
+        ("dgamma", "unsummed-broadcast"),
+        "sum over H and W as well",
+    ),
+    (
+        "backward",
+        backward(dbeta="dout.mean(axis=(0, 2, 3))"),
+        4,
+        ("dbeta", "averaged-over-batch"),
+        "only sums",
+    ),
+    ("backward", backward(dbeta="dout.sum(axis=(0, 2, 3)) / N"), 4, ("dbeta", "divided-by-N"), "only sums"),
+    ("backward", backward(dbeta="dout"), 4, ("dbeta", "unsummed-broadcast"), "used N·H·W times"),
     ("paper", paper(ds="sum(dout * xc, axis=D, keepdims=True) / s**2"), 2, ("ds", "sign"), "wrong sign"),
     ("paper", paper(ds="-sum(dout * xc, axis=D) / s**2"), 2, ("ds", "told"), "write keepdims=True"),
+    ("paper", paper(ds="-sum(a * dout * xc, axis=D, keepdims=True) / s**2"), 2, ("ds", "told"), "no weight"),
     ("paper", paper(dxc="dout / s"), 2, ("dxc", "told"), "path through the variance is missing"),
-    ("paper", paper(dxc="dout / s + xc * ds / s"), 2, ("dxc", "told"), "a 1/D is missing"),
+    ("paper", paper(dxc="dout / s + xc * ds / s"), 2, ("dxc", "told"), "an a is missing"),
+    ("paper", paper(dxc="dout / s + xc * ds / (D * s)"), 2, ("dxc", "told"), "the share a there, not 1/D"),
+    ("paper", paper(dxc="dout / s + a * xc * ds / (N * s)"), 2, ("dxc", None), "no known cause fits"),
     ("paper", paper(dx="dxc"), 2, ("dx", "told"), "path through the mean is missing"),
     (
         "paper",
-        paper(dx="dxc - mean(dxc, axis=N, keepdims=True)"),
+        paper(dx="dxc - mean(dxc, axis=D, keepdims=True)"),
+        2,
+        ("dx", "told"),
+        "its share for feature d is a, not 1/D",
+    ),
+    (
+        "paper",
+        paper(dx="dxc - sum(a * dxc, axis=D, keepdims=True)"),
+        2,
+        ("dx", "told"),
+        "the weight stands outside the sum",
+    ),
+    (
+        "paper",
+        paper(dx="dxc - a * sum(dxc, axis=N, keepdims=True)"),
         2,
         ("dx", "told"),
         "that of one sample, over its features",
     ),
-    ("mended", mended(dbeta="dout.mean(axis=1).sum(axis=0)"), 2, ("dbeta", "told"), "each of the T steps"),
-    ("mended", mended(dbeta="dout.sum(axis=0)"), 2, ("dbeta", "unsummed-broadcast"), "not summed over T"),
     (
         "mended",
-        mended(dx="g - g.mean(axis=(0, 1)) - x_hat * (g * x_hat).mean(axis=(0, 1))"),
+        mended(dx=folded("(0, 2)")),
+        1,
+        ("dx", "told"),
+        "run over N, too: each sample has statistics of its own",
+    ),
+    ("mended", mended(dx=folded("(1, 2)")), 1, ("dx", "told"), "each group has statistics of its own"),
+    ("mended", mended(dx=folded("0")), 1, ("dx", "told"), "run over N alone"),
+    (
+        "mended",
+        mended(dx=GROUPS.removesuffix(" / std")),
         1,
         ("dx", "told"),
         "division by the standard deviation is missing",
     ),
+    ("mended", mended(dx="g / std"), 1, ("dx", "told"), "that is the direct path alone"),
     (
         "mended",
-        mended(dx="(g - x_hat * (g * x_hat).mean(axis=(0, 1))) / std"),
+        mended(dx="(g - x_hat * (g * x_hat).mean(axis=2, keepdims=True)) / std"),
         1,
         ("dx", "told"),
         "path through the mean is missing",
     ),
+    (
+        "mended",
+        mended(dbeta="dout.mean(axis=0).sum(axis=1)"),
+        2,
+        ("dbeta", "told"),
+        "the same for every sample",
+    ),
+    ("mended", mended(dbeta="dout.mean(axis=(0, 2))"), 2, ("dbeta", "told"), "used N K times"),
+    ("mended", mended(dbeta="dout.sum(axis=0)"), 2, ("dbeta", "unsummed-broadcast"), "not summed over K"),
 ]
 
 
-def everywhere(body):
-    """The same body for every function of the homework."""
-    return {
-        cell: "\n".join(f"def {name}(*given):\n    {body}" for name in names)
-        for cell, names in FUNCTIONS.items()
-    }
-
-
-def test_the_authors_answers_earn_everything(mark, full):
-    assert mark(SLUG).points == full(SLUG)
+def test_the_homework_has_sixteen_points(full):
     assert sum(full(SLUG).values()) == 16
-
-
-def test_nothing_attempted_earns_nothing(mark, full):
-    marked = mark(SLUG, everywhere("return None"))
-    assert marked.points == dict.fromkeys(full(SLUG), 0.0)
-    assert {cause for cell in full(SLUG) for _, cause in marked.causes(cell)} == {"not-attempted"}
-
-
-@pytest.mark.parametrize(
-    "body", ["return 7", "return {'dx': 1}", "return {'x': 7}", "raise ValueError('no')", "return 1, 2, 3"]
-)
-def test_an_odd_answer_earns_nothing_and_stops_nothing(mark, full, body):
-    assert mark(SLUG, everywhere(body)).points == dict.fromkeys(full(SLUG), 0.0)
 
 
 @pytest.mark.parametrize(("cell", "answer", "points", "cause", "words"), WRONG)
@@ -223,17 +302,86 @@ def test_one_mistake_costs_its_own_points_and_is_named(mark, cell, answer, point
     assert words in marked.text(f"{cell}-grade")
 
 
-def test_the_path_through_the_mean_left_out_is_told_as_such(mark):
-    marked = mark(SLUG, {"backward": backward(dx=NO_MEAN)})
-    assert marked.causes("backward-grade") == [("dx", "missing-path:mean")]
-    assert marked.points["backward-grade"] == 2
+# ---------------------------------------------------------------- what the text says
+
+
+def test_the_example_of_the_first_two_parts_is_true():
+    layer = layers.get("spatial_batchnorm")
+    x = np.array([[[[0.0, 0.0]]], [[[4.0, 4.0]]]])
+    bn_param = {"mode": "train", "eps": 0.0}
+    out, _ = layer.forward(x, np.array([3.0]), np.array([10.0]), bn_param)
+    assert out.ravel().tolist() == [7, 7, 13, 13]
+    np.testing.assert_allclose(bn_param["running_mean"], 0.2)
+    _, cache = layer.forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 0.0})
+    dout = np.array([8.0, 0, 0, 0]).reshape(x.shape)
+    assert layer.backward(dout, cache)[0].ravel().tolist() == [2, -2, 0, 0]
+
+
+def test_the_sum_over_a_channel_is_the_only_one_of_the_four_that_vanishes():
+    layer = layers.get("spatial_batchnorm")
+    inputs = layer.sample(np.random.default_rng(0), {"N": 5, "C": 3, "H": 2, "W": 7})
+    out, cache = layer.forward(**inputs)
+    dx = layer.backward(np.random.default_rng(1).normal(size=out.shape), cache)[0]
+    sums = {"a": dx.sum(axis=1), "b": dx.sum(axis=(0, 2, 3)), "c": dx.sum(axis=(2, 3)), "d": dx.sum(axis=0)}
+    assert {name for name, value in sums.items() if np.abs(value).max() < 1e-12} == {"b"}
+
+
+def test_the_example_with_weights_is_true():
+    x, a = np.array([0.0, 0.0, 4.0]), np.array([0.25, 0.25, 0.5])
+    xc = x - a @ x
+    assert (a @ x, xc.tolist(), a @ xc**2) == (2.0, [-2.0, -2.0, 2.0], 4.0)
+
+
+# ---------------------------------------------------------------- the forward
+
+
+@pytest.mark.parametrize(
+    ("axes", "cause", "words"),
+    [
+        ("0", "normalised-per-pixel", "all pixels of a channel share one mean"),
+        ("(2, 3)", "normalised-per-picture", "instance normalisation"),
+        ("(1, 2, 3)", "normalised-per-sample", "layer normalisation"),
+        ("1", "normalised-over-channels", "each pixel was normalised over its own channels"),
+    ],
+)
+def test_statistics_over_other_axes_cost_out_and_are_named(mark, axes, cause, words):
+    marked = mark(SLUG, {"forward": forward(axes=axes)})
+    assert ("out", cause) in marked.causes("forward-grade")
+    assert words in marked.text("forward-grade")
+    assert marked.points["forward-grade"] <= 1
+
+
+def test_a_reshape_that_moves_no_axis_is_told(mark):
+    mixed = """def batchnorm_forward(x, gamma, beta, p):
+    rows = x.reshape(-1, x.shape[1])
+    eps, keep, zeros = p.get("eps", 1e-5), p.get("momentum", 0.9), np.zeros(x.shape[1])
+    mean, var = p.get("running_mean", zeros), p.get("running_var", zeros)
+    if p["mode"] == "train":
+        new_mean, new_var = rows.mean(axis=0), rows.var(axis=0)
+        p.update(running_mean=keep * mean + (1 - keep) * new_mean, running_var=keep * var + (1 - keep) * new_var)
+        mean, var = new_mean, new_var
+    return (gamma * (rows - mean) / np.sqrt(var + eps) + beta).reshape(x.shape), None"""
+    marked = mark(SLUG, {"forward": mixed})
+    assert marked.points["forward-grade"] == 0
+    assert marked.causes("forward-grade") == [("out", "channels-mixed"), ("bn_param", "channels-mixed")]
+    assert "a reshape moves no axis" in marked.text("forward-grade")
 
 
 def test_an_unbiased_variance_costs_out_and_the_running_variance(mark):
-    marked = mark(SLUG, {"forward": forward(var="x.var(axis=0, ddof=1)")})
+    marked = mark(SLUG, {"forward": forward(var="x.var(axis=axes, keepdims=True, ddof=1)")})
     assert marked.points["forward-grade"] == 0
     expected = [("out", "unbiased-variance"), ("bn_param", "running-variance-unbiased")]
     assert marked.causes("forward-grade") == expected
+
+
+def test_a_running_mean_of_the_wrong_shape_is_not_told_of_gradients(mark):
+    marked = mark(SLUG, {"forward": forward(average="momentum * old + (1 - momentum) * new")})
+    assert marked.points["forward-grade"] == 2
+    assert "bn_param['running_mean'] has shape" in marked.text("forward-grade")
+    assert "gradient" not in marked.text("forward-grade")
+
+
+# ---------------------------------------------------------------- the backward and its own forward
 
 
 def test_a_backward_that_matches_its_own_wrong_forward_earns_half(mark):
@@ -249,17 +397,57 @@ def test_a_backward_that_misses_a_path_of_its_own_wrong_forward_earns_nothing_fo
     assert marked.points["backward-grade"] == 0.5 + 1
 
 
+def test_an_easy_layer_with_its_own_backward_earns_what_is_right_for_every_layer_alone(mark):
+    easy = {
+        "forward": "def batchnorm_forward(x, gamma, beta, bn_param):\n"
+        "    return gamma[:, None, None] * x + beta[:, None, None], (x, gamma)",
+        "backward": "def batchnorm_backward(dout, cache):\n    x, gamma = cache\n"
+        "    return dout * gamma[:, None, None], (dout * x).sum(axis=(0, 2, 3)), dout.sum(axis=(0, 2, 3))",
+    }
+    marked = mark(SLUG, easy)
+    assert marked.points["backward-grade"] == 1.0
+    assert ("dx", "own-forward") in marked.causes("backward-grade")
+
+
+# ---------------------------------------------------------------- on paper, and the colleague
+
+
+@pytest.mark.parametrize(
+    "dx",
+    ["dxc - a * mean(dxc, axis=D, keepdims=True) * 5", "dxc - a * sum(dxc, axis=D, keepdims=True) * D / 5"],
+)
+def test_a_number_for_the_size_of_an_axis_is_found(mark, dx):
+    marked = mark(SLUG, {"paper": paper(dx=dx)})
+    assert marked.points["paper-grade"] == 2
+    assert marked.causes("paper-grade") == [("dx", "fixed-size")]
+
+
 def test_the_colleagues_backward_earns_nothing_and_both_mistakes_are_told(mark):
     marked = mark(SLUG, {"mended": COLLEAGUES})
     assert marked.points["mended-grade"] == 0
     assert marked.causes("mended-grade") == [("dx", "told"), ("dbeta", "told")]
-    assert "N T numbers, not over N" in marked.text("mended-grade")
+    assert "statistics of its own" in marked.text("mended-grade")
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (
+            mended(dx=GROUPS.replace(".mean(", ".sum(").replace("keepdims=True)", "keepdims=True) / 5")),
+            1,
+        ),
+        (mended(dbeta="7 * dout.mean(axis=0).sum(axis=1)"), 2),
+        (mended(dbeta="dout.sum(axis=(0, 2))[:3]"), 2),
+    ],
+)
+def test_a_size_written_as_a_number_loses_the_points(mark, answer, left):
+    marked = mark(SLUG, {"mended": answer})
+    assert marked.points["mended-grade"] == left
+    assert "right in the cases before it: N=7 G=3 K=5" in marked.text("mended-grade")
 
 
 def test_an_answer_that_empties_dout_gains_nothing(mark):
-    zeros = (
-        "def mended_backward(dout, x_hat, std, gamma):\n    dout[:] = 0\n    return dout, std * 0, std * 0"
-    )
+    zeros = "def mended_backward(dout, x_hat, std, gamma):\n    dout[:] = 0\n    return dout, gamma * 0, gamma * 0"
     marked = mark(SLUG, {"mended": zeros})
     assert marked.points["mended-grade"] == 0
     assert {cause for _, cause in marked.causes("mended-grade")} == {"all-zero"}
@@ -270,54 +458,10 @@ def test_right_answers_written_otherwise_keep_full_marks(mark, full):
 
 
 @pytest.mark.parametrize("seed", [1, 20, 300])
-def test_another_seed_gives_the_same_marks(mark, full, seed):
-    wrong = {"backward": backward(dx=NO_MEAN), "mended": COLLEAGUES}
+def test_another_seed_gives_wrong_answers_the_same_marks(mark, seed):
+    wrong = {"backward": backward(dx=NO_MEAN), "mended": COLLEAGUES, "paper": paper(dx="dxc")}
     with seeded(seed):
-        assert mark(SLUG).points == full(SLUG)
         marked = mark(SLUG, wrong)
-    assert (marked.points["backward-grade"], marked.points["mended-grade"]) == (2, 0)
+    earned = {cell: marked.points[f"{cell}-grade"] for cell in wrong}
+    assert earned == {"backward": 2, "mended": 0, "paper": 2}
     assert marked.causes("backward-grade") == [("dx", "missing-path:mean")]
-
-
-@pytest.mark.parametrize(
-    "dx", ["dxc - sum(dxc, axis=D, keepdims=True) / 5", "dxc - mean(dxc, axis=D, keepdims=True) * D / 5"]
-)
-def test_a_number_for_the_size_of_an_axis_is_found(mark, dx):
-    author = {
-        "ds": "-sum(dout * xc, axis=D, keepdims=True) / s**2",
-        "dxc": "dout / s + xc * ds / (D * s)",
-        "dx": dx,
-    }
-    answers = "\n".join(f"def formula_for_{name}():\n    return {text!r}" for name, text in author.items())
-    marked = mark(SLUG, {"paper": answers})
-    assert marked.points["paper-grade"] == 2
-    assert marked.causes("paper-grade") == [("dx", "fixed-size")]
-
-
-def test_a_running_mean_of_the_wrong_shape_is_not_told_of_gradients(mark):
-    rows = forward().replace("x.mean(axis=0)", "x.mean(axis=1, keepdims=True)")
-    marked = mark(SLUG, {"forward": rows})
-    assert marked.points["forward-grade"] < 3
-    assert "sum the gradients" not in marked.text("forward-grade")
-
-
-def test_a_mean_over_samples_and_steps_is_told(mark):
-    lines = (
-        "def mended_backward(dout, x_hat, std, gamma):\n    g = gamma * dout\n"
-        "    dx = g - g.mean(axis=(0, 1)) - x_hat * (g * x_hat).mean(axis=(0, 1))\n"
-        "    return dx / std, (dout * x_hat).sum(axis=(0, 1)), dout.mean(axis=(0, 1))"
-    )
-    marked = mark(SLUG, {"mended": lines})
-    assert marked.points["mended-grade"] == 2
-    assert "these contributions add up, and are not averaged" in marked.text("mended-grade")
-
-
-def test_an_easy_layer_with_its_own_backward_earns_what_is_right_for_every_layer_alone(mark):
-    easy = {
-        "forward": "def batchnorm_forward(x, gamma, beta, bn_param):\n    return gamma * x + beta, (x, gamma)",
-        "backward": "def batchnorm_backward(dout, cache):\n    x, gamma = cache\n"
-        "    return dout * gamma, (dout * x).sum(axis=0), dout.sum(axis=0)",
-    }
-    marked = mark(SLUG, easy)
-    assert marked.points["backward-grade"] == 1.0
-    assert ("dx", "own-forward") in marked.causes("backward-grade")
