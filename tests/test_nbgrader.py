@@ -17,7 +17,7 @@ POINTS = {"forward-grade": 2, "backward-grade": 5, "paper-grade": 3, "mended-gra
 NOTHING = dict.fromkeys(POINTS, 0)
 
 WRONG = {
-    "forward": "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w - b, (x, w, b)",
+    "forward": "def affine_forward(x, w, b):\n    return x @ w - b, (x, w, b)",
     "backward": "def affine_backward(dout, cache):\n    return dout, dout, dout",
     "paper": "def formula_for_dW():\n    return 'X.T @ dY'\n"
     "def formula_for_dX():\n    return 'dY @ W'\n"
@@ -25,18 +25,20 @@ WRONG = {
     "mended": "def mended_backward(dY, X, W):\n    return colleagues_backward(dY, X, W)",
     "twin-backward": "def twin_backward(dout, x1, x2, w, b):\n    return x1, x2, w, b",
 }
-# Forward right; db averaged; the paper's dX transposed; dX mended only; the second use of w and b left out.
+# Forward right; db not summed over the steps; the paper's dX transposed; dX mended only; the second use of w and
+# b left out.
 HALF = {
-    "forward": "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w + b, (x, w, b)",
-    "backward": "def affine_backward(dout, cache):\n    x, w, b = cache\n    rows = x.reshape(len(x), -1)\n"
-    "    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.mean(axis=0)",
+    "forward": "def affine_forward(x, w, b):\n    return x @ w + b, (x, w, b)",
+    "backward": "def affine_backward(dout, cache):\n    x, w, b = cache\n"
+    "    return dout @ w.T, np.einsum('ntd,ntm->dm', x, dout), dout.sum(axis=0)",
     "paper": "def formula_for_dW():\n    return 'X @ dY.T'\n"
     "def formula_for_dX():\n    return 'dY.T @ W.T'\n"
     "def formula_for_db():\n    return 'sum(dY, axis=N, keepdims=True)'",
-    "mended": "def mended_backward(dY, X, W):\n    return W.T @ dY, dY @ X.T, dY.sum(axis=0, keepdims=True).T",
+    "mended": "def mended_backward(dY, X, W):\n"
+    "    return W.T @ dY, (dY @ X.swapaxes(1, 2)).sum(axis=0), dY.sum(axis=2)",
     "twin-backward": "def twin_backward(dout, x1, x2, w, b):\n    y1, y2 = x1 @ w + b, x2 @ w + b\n"
     "    dy1, dy2 = dout * y2, dout * y1\n"
-    "    return dy1 @ w.T, dy2 @ w.T, x1.T @ dy1, dy1.sum(axis=0)",
+    "    return dy1 @ w.T, dy2 @ w.T, np.einsum('ntd,ntm->dm', x1, dy1), dy1.sum(axis=(0, 1))",
 }
 HALF_POINTS = {"forward-grade": 2, "backward-grade": 4, "paper-grade": 2, "mended-grade": 1, "twin-grade": 2}
 

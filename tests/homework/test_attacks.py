@@ -173,7 +173,7 @@ def test_no_request_names_a_seed_a_reference_or_a_verdict(monkeypatch):
 
 def test_the_inputs_of_the_released_notebook_are_not_the_ones_that_are_judged(monkeypatch):
     log = sent(monkeypatch, {}, "affine")
-    public = np.random.default_rng(4).normal(size=(5, 7))
+    public = np.random.default_rng(4).normal(size=(7, 5, 4))
     seen = [
         Decoder().decode(tree)
         for request in log
@@ -281,7 +281,7 @@ def test_code_in_markdown_is_not_run():
 
 
 def test_sleeping_in_every_call_ends_when_a_part_has_waited_long_enough():
-    right = "return x.reshape(len(x), -1) @ w + b, 0"
+    right = "return x @ w + b, 0"
     slow = f"import time\n\ndef affine_forward(x, w, b):\n    time.sleep(0.7)\n    {right}"
     result = kept(graded({"forward": slow}, limits=replace(SMALL, seconds=1.0)))
     assert points(result) == {**FULL, "forward-grade": 0, "backward-grade": 0}

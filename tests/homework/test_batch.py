@@ -21,8 +21,8 @@ from handgrad.homework.sandbox import SandboxError
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "solutions" / "affine" / "affine.ipynb"
 WRONG = (
-    "def affine_backward(dout, cache):\n    x, w, b = cache\n    rows = x.reshape(len(x), -1)\n"
-    "    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.mean(axis=0)"
+    "def affine_backward(dout, cache):\n    x, w, b = cache\n"
+    "    return dout @ w.T, np.einsum('ntd,ntm->dm', x, dout), dout.mean(axis=(0, 1))"
 )
 
 
@@ -82,9 +82,9 @@ def test_a_class_is_graded_by_any_executor_and_each_student_gets_a_page(tmp_path
     assert points(tmp_path) == EXPECTED
     assert (tally.graded, tally.unreadable, tally.unchanged) == (2, 1, 0)
     assert sorted(told) == ["ada", "bob", "cut"]
-    assert "averaged over the batch" in (tmp_path / "out" / "feedback" / "bob.html").read_text(
-        encoding="utf-8"
-    )
+    assert "averaged over the samples and the steps" in (
+        tmp_path / "out" / "feedback" / "bob.html"
+    ).read_text(encoding="utf-8")
     assert "cut off" in (tmp_path / "out" / "feedback" / "cut.html").read_text(encoding="utf-8")
 
 
@@ -186,7 +186,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, handed_in):
 def test_nothing_is_graded_where_the_solution_itself_fails(tmp_path):
     broken = tmp_path / "solutions" / "affine"
     broken.mkdir(parents=True)
-    text = SOURCE.read_text(encoding="utf-8").replace("dout.sum(axis=0)", "dout.sum(axis=1)")
+    text = SOURCE.read_text(encoding="utf-8").replace("dout.sum(axis=(0, 1))", "dout.sum(axis=1)")
     (broken / "affine.ipynb").write_text(text, encoding="utf-8")
     with pytest.raises(SandboxError, match=r"the homework's own solution earns .* of 16: nothing was graded"):
         self_test(Settings(tmp_path, "affine", tmp_path / "out", isolation="process"))
@@ -201,7 +201,7 @@ def test_a_submission_is_small_enough_to_send_anywhere():
 def test_nothing_is_recorded_where_the_solution_itself_fails(tmp_path, handed_in):
     broken = tmp_path / "solutions" / "affine"
     broken.mkdir(parents=True)
-    text = SOURCE.read_text(encoding="utf-8").replace("dout.sum(axis=0)", "dout.sum(axis=1)")
+    text = SOURCE.read_text(encoding="utf-8").replace("dout.sum(axis=(0, 1))", "dout.sum(axis=1)")
     (broken / "affine.ipynb").write_text(text, encoding="utf-8")
     told = []
     with pytest.raises(SandboxError, match="the homework's own solution earns"):

@@ -21,7 +21,7 @@ from handgrad.homework.sandbox import SandboxError
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = ROOT / "exercises" / "affine" / "affine.ipynb"
-FORWARD = "def affine_forward(x, w, b):\n    return x.reshape(len(x), -1) @ w + b, (x, w, b)"
+FORWARD = "def affine_forward(x, w, b):\n    return x @ w + b, (x, w, b)"
 
 
 def notebook(answers=None):
@@ -63,7 +63,7 @@ def test_a_run_says_what_it_grades_how_far_it_is_and_where_to_look(collected, tm
     assert grade(collected, "--homework", "affine", out=tmp_path / "out") == 0
     said = capsys.readouterr()
     assert said.out.splitlines() == [
-        "Homework: the affine layer: 2 submissions",
+        "Homework: one affine layer, many steps: 2 submissions",
         f"graded 1, unchanged 0, unreadable 1: open {tmp_path / 'out' / 'class.html'}",
         "bob: unreadable. it is a document, not a notebook: ask for the .ipynb file itself",
     ]

@@ -44,10 +44,12 @@ def test_a_part_that_defines_nothing_is_missing():
 
 def test_each_gradient_counts_on_its_own():
     right = homework("affine").solution["backward"]
-    no_db = graded({"backward": right.replace("dout.sum(axis=0)", "dout.mean(axis=0)")})
+    no_db = graded({"backward": right.replace("dout.sum(axis=(0, 1))", "dout.sum(axis=0)")})
     assert points(no_db)["backward-grade"] == 4
-    assert ("db", "divided-by-N") in part(no_db, "backward-grade").causes
-    half = graded(mended("return W.T @ dY, dY @ X.T, dY.sum(axis=0, keepdims=True).T"))
+    assert ("db", "steps-not-summed") in part(no_db, "backward-grade").causes
+    half = graded(
+        mended("return W.T @ dY, (dY @ X.swapaxes(1, 2)).sum(axis=0), dY.sum(axis=(0, 1))[:, None]")
+    )
     assert points(half)["mended-grade"] == 1
 
 
@@ -71,7 +73,7 @@ def test_an_answer_that_changes_its_arguments_is_warned_of_as_in_a_notebook():
     right = (
         homework("affine")
         .solution["backward"]
-        .replace("    rows =", "    dout *= 1.5\n    dout /= 1.5\n    rows =", 1)
+        .replace("    dx =", "    dout *= 1.5\n    dout /= 1.5\n    dx =", 1)
     )
     kept = graded({"backward": right})
     assert points(kept)["backward-grade"] == 5
@@ -188,7 +190,7 @@ def test_the_same_seed_gives_the_same_result():
 
 
 def test_another_secret_gives_other_inputs_and_the_same_marks():
-    wrong = mended("raise ValueError(float(X[0, 0]))")
+    wrong = mended("raise ValueError(float(X[0, 0, 0]))")
     words = [
         part(graded(wrong, secret=secret), "mended-grade").reports[0]["findings"] for secret in ("a", "b")
     ]
@@ -197,7 +199,7 @@ def test_another_secret_gives_other_inputs_and_the_same_marks():
 
 
 def test_other_bytes_give_other_inputs():
-    shown = mended("raise ValueError(float(X[0, 0]))")
+    shown = mended("raise ValueError(float(X[0, 0, 0]))")
     made = cells("affine", shown)
     words = [part(graded(data), "mended-grade").reports[0]["findings"] for data in (made, [*made, cell("")])]
     assert words[0][0]["message"] != words[1][0]["message"]

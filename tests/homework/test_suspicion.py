@@ -34,7 +34,7 @@ COMPLEX = """
 def affine_backward(dout, cache):
     x, w, b = cache
     def out(x, w, b):
-        return x.reshape(len(x), -1) @ w + b
+        return x @ w + b
     grads = []
     for k, a in enumerate((x, w, b)):
         g = np.zeros_like(a)
@@ -49,14 +49,14 @@ def affine_backward(dout, cache):
 BATCHED = """
 def affine_backward(dout, cache):
     x, w, b = cache
-    rows = x.reshape(len(x), -1)
+    rows, drows = x.reshape(-1, x.shape[2]), dout.reshape(-1, dout.shape[2])
     grads = []
     for k, a in enumerate((rows, w, b)):
         steps = a + 1e-30j * np.eye(a.size).reshape(a.size, *a.shape)
         args = [rows, w, b]
         args[k] = steps if k < 2 else steps[:, None, :]
         moved = (args[0] @ args[1] + args[2]).imag / 1e-30
-        g = np.sum(moved * dout, axis=(1, 2))
+        g = np.sum(moved * drows, axis=(1, 2))
         grads.append(g.reshape((x, w, b)[k].shape))
     return tuple(grads)
 """
@@ -65,7 +65,7 @@ def affine_backward(dout, cache):
     x, w, b = cache
     eps = 2.0 ** -17
     def energy(p, q, r):
-        return float(((p.reshape(len(p), -1) @ q + r) * dout).sum())
+        return float(((p @ q + r) * dout).sum())
     def slope(which, place):
         trial = [np.array(v) for v in (x, w, b)]
         trial[which][place] += eps
@@ -125,44 +125,53 @@ def affine_backward(dout, cache):
     x, w, b = cache
     dx, dw, db = np.zeros_like(x), np.zeros_like(w), np.zeros_like(b)
     for n in range(len(x)):
-        dx[n] = (w @ dout[n]).reshape(x[n].shape)
-        dw += np.outer(x[n].ravel(), dout[n])
-        db += dout[n]
+        dx[n] = dout[n] @ w.T
+        dw += x[n].T @ dout[n]
+        db += dout[n].sum(axis=0)
     return dx, dw, db
 """
 LOOP_ALL = """
 def affine_backward(dout, cache):
     x, w, b = cache
-    N, (D, M) = len(x), w.shape
-    rows = x.reshape(N, D)
-    dx, dw, db = np.zeros((N, D)), np.zeros((D, M)), np.zeros(M)
+    (N, T, D), M = x.shape, len(b)
+    dx, dw, db = np.zeros((N, T, D)), np.zeros((D, M)), np.zeros(M)
     for n in range(N):
-        for m in range(M):
-            for d in range(D):
-                dx[n, d] += dout[n, m] * w[d, m]
-                dw[d, m] += rows[n, d] * dout[n, m]
-            db[m] += dout[n, m]
-    return dx.reshape(x.shape), dw, db
+        for t in range(T):
+            for m in range(M):
+                for d in range(D):
+                    dx[n, t, d] += dout[n, t, m] * w[d, m]
+                    dw[d, m] += x[n, t, d] * dout[n, t, m]
+                db[m] += dout[n, t, m]
+    return dx, dw, db
+"""
+LOOP_STEPS = """
+def affine_backward(dout, cache):
+    x, w, b = cache
+    dx, dw, db = np.zeros_like(x), np.zeros_like(w), np.zeros_like(b)
+    for n in range(x.shape[0]):
+        for t in range(x.shape[1]):
+            dx[n, t] = w @ dout[n, t]
+            dw += np.outer(x[n, t], dout[n, t])
+            db += dout[n, t]
+    return dx, dw, db
 """
 EINSUM = """
 def affine_backward(dout, cache):
     x, w, b = cache
-    rows = x.reshape(len(x), -1)
-    dx = np.einsum("nm,dm->nd", dout, w).reshape(x.shape)
-    return dx, np.einsum("nd,nm->dm", rows, dout), np.einsum("nm->m", dout)
+    dx = np.einsum("ntm,dm->ntd", dout, w)
+    return dx, np.einsum("ntd,ntm->dm", x, dout), np.einsum("ntm->m", dout)
 """
 CALLS_FORWARD = """
 def affine_backward(dout, cache):
     x, w, b = cache
     out, again = affine_forward(x, w, b)
     assert out.shape == dout.shape
-    rows = x.reshape(len(x), -1)
-    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(axis=0)
+    return dout @ w.T, np.tensordot(x, dout, axes=((0, 1), (0, 1))), dout.sum(axis=(0, 1))
 """
 PLAIN_LISTS = """
 def affine_backward(dout, cache):
     x, w, b = cache
-    rows, W, G = x.reshape(len(x), -1).tolist(), w.tolist(), dout.tolist()
+    rows, W, G = x.reshape(-1, len(w)).tolist(), w.tolist(), dout.reshape(-1, len(b)).tolist()
     dx = [[sum(g * v for g, v in zip(row, weights)) for weights in W] for row in G]
     dw = [[sum(r[d] * g[m] for r, g in zip(rows, G)) for m in range(len(b))] for d in range(len(W))]
     return np.array(dx).reshape(x.shape), np.array(dw), np.array([sum(g[m] for g in G) for m in range(len(b))])
@@ -170,6 +179,7 @@ def affine_backward(dout, cache):
 DERIVED = {
     "vectorised": "",
     "a loop over N": LOOP_N,
+    "loops over N and T": LOOP_STEPS,
     "loops over everything": LOOP_ALL,
     "einsum": EINSUM,
     "one call of the forward": CALLS_FORWARD,
@@ -199,8 +209,7 @@ def affine_backward(dout, cache):
     x, w, b = cache
     if len(x) > 20:
         while True: pass
-    rows = x.reshape(len(x), -1)
-    return (dout @ w.T).reshape(x.shape), rows.T @ dout, dout.sum(axis=0)
+    return dout @ w.T, np.tensordot(x, dout, axes=((0, 1), (0, 1))), dout.sum(axis=(0, 1))
 """
     limits = replace(SMALL, total=SMALL.instructions)
     result = graded({"backward": slow}, limits=limits)
@@ -241,5 +250,5 @@ def test_instructions_for_each_number_are_counted_unless_the_growth_is_looked_at
     ],
 )
 def test_roles_that_are_no_answers_raise_nothing(roles):
-    assert list(by_growth("affine", roles, [])) == []
+    assert list(by_growth("temporal_affine", roles, [])) == []
     assert list(by_growth("no such layer", roles, [])) == []

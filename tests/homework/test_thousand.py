@@ -64,7 +64,7 @@ def test_a_verdict_that_differs_is_told_with_both():
 
 def test_nbgrader_gives_a_sample_the_same_points(tmp_path):
     """20 of all kinds that nbgrader can bear, through its own command: the points declared, cell by cell."""
-    kinds = dict.fromkeys(("right", "mistaken", "unfinished", "raising", "numerical"), 1.0)
+    kinds = dict.fromkeys(("right", "mistaken", "own-forward", "unfinished", "raising", "numerical"), 1.0)
     sample = [sub for sub in generate(200, 9, kinds) if sub[2].bearable][:20]
     assert {declared.kind for _, _, declared in sample} == set(kinds)
     theirs = Nbgrader(tmp_path, "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .answers import FULL, HEADS, PART, Answers, Causes, answers, function, untouched
+from .answers import FULL, HEADS, PART, Answers, Causes, answers, function, own_forward, untouched
 from .dress import BODY, DRESSES, code_cell
 from .hostile import CHEATS, HANGING, LIMITS
 
@@ -22,8 +22,8 @@ __all__ = ["FULL", "KINDS", "Declared", "Submission", "class_of", "disagreement"
 ROOT = Path(__file__).resolve().parents[2]
 
 # kind: its share of a class. Only `limit` meets limits, which is what takes long.
-KINDS = {"right": 0.30, "mistaken": 0.38, "unfinished": 0.10, "raising": 0.06, "numerical": 0.02,
-         "cheating": 0.06, "limit": 0.05, "unreadable": 0.03}  # fmt: skip
+KINDS = {"right": 0.30, "mistaken": 0.36, "own-forward": 0.02, "unfinished": 0.10, "raising": 0.06,
+         "numerical": 0.02, "cheating": 0.06, "limit": 0.05, "unreadable": 0.03}  # fmt: skip
 # Dresses of which a notebook wears at most one: each moves the cells or what they are known by.
 MOVING = ("reversed", "shuffled", "stripped", "renamed", "earlier-try", "tampered")
 
@@ -113,7 +113,9 @@ def _bytes(nb: dict[str, Any]) -> bytes:
 def _handed_in(nb: dict[str, Any], rng: random.Random, kind: str, made: Answers, must: str = "", **more: Any):
     _filled(nb, made)
     about, bearable = _dressed(nb, rng, must)
-    if kind == "numerical" and "plot" in about.split():  # hundreds of plots are more than 30 s of nbgrader's
+    # A wrong forward's own gradients take many calls of it, too: hundreds of plots are more than nbgrader's 30 s.
+    called_often = kind == "numerical" or made.points["forward-grade"] == 0.0
+    if called_often and "plot" in about.split():
         bearable = False
     return _bytes(nb), Declared(kind, about, made.points, made.causes, bearable=bearable, **more)
 
@@ -127,6 +129,11 @@ def _mistaken(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[bytes,
     cells = list(PART)
     mistakes = {cells[turn % len(cells)], *(cell for cell in cells if rng.random() < 0.2)}
     return _handed_in(nb, rng, "mistaken", answers(rng, sorted(mistakes)))
+
+
+def _own_forward(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[bytes, Declared]:
+    """A wrong forward, and a backward that is right for it: half of what those gradients are worth."""
+    return _handed_in(nb, rng, "own-forward", own_forward(rng))
 
 
 def _unfinished(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[bytes, Declared]:
@@ -163,7 +170,7 @@ def _raising(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[bytes, 
 NUMERICAL = (  # the layer is linear in each of its arguments, so that differences of any size are exact
     "x, w, b = cache\ngrads = []\nfor which in range(3):\n    grad = np.zeros(cache[which].shape)\n"
     "    for index in np.ndindex(grad.shape):\n        moved = [a.astype(complex) for a in cache]\n"
-    "        moved[which][index] += 1e-30j\n        out = moved[0].reshape(len(x), -1) @ moved[1] + moved[2]\n"
+    "        moved[which][index] += 1e-30j\n        out = moved[0] @ moved[1] + moved[2]\n"
     "        grad[index] = np.sum(dout * out.imag) / 1e-30\n    grads.append(grad)\nreturn tuple(grads)",
     "grads = []\nfor which in range(3):\n    grad = np.zeros_like(cache[which])\n"
     "    for index in np.ndindex(grad.shape):\n"
@@ -176,7 +183,7 @@ NUMERICAL = (  # the layer is linear in each of its arguments, so that differenc
 def _numerical(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[bytes, Declared]:
     """Right answers found by differences: the marks of a right answer, and a word to the teacher."""
     made = answers(rng, ["backward"])
-    made.cells["forward"] = function(HEADS["forward"], "return x.reshape(len(x), -1) @ w + b, (x, w, b)")
+    made.cells["forward"] = function(HEADS["forward"], "return x @ w + b, (x, w, b)")
     made.cells["backward"] = function(HEADS["backward"], NUMERICAL[turn % 2])
     made.points["backward-grade"], made.causes["backward-grade"] = 5.0, ()
     return _handed_in(nb, rng, "numerical", made, suspected=("affine_backward",))
@@ -187,10 +194,10 @@ def _hostile(table: dict[str, Any], kind: str) -> Any:
         name = list(table)[turn % len(table)]
         attack = table[name]
         made = answers(rng, ["backward"])  # so that no twin leans on it
-        made.cells["forward"] = function(HEADS["forward"], "return x.reshape(len(x), -1) @ w + b, (x, w, b)")
+        made.cells["forward"] = function(HEADS["forward"], "return x @ w + b, (x, w, b)")
         made.cells["backward"] = function(
             HEADS["backward"],
-            "x, w, b = cache\nreturn (dout @ w.T).reshape(x.shape), x.reshape(len(x), -1).T @ dout, dout.sum(axis=0)",
+            "x, w, b = cache\nreturn dout @ w.T, np.einsum('ntd,ntm->dm', x, dout), dout.sum(axis=(0, 1))",
         )
         made.points = {part: 0.0 if part in attack.loses else FULL[part] for part in FULL}
         made.cells.update(attack.cells)
@@ -227,6 +234,7 @@ def _unreadable(nb: dict[str, Any], rng: random.Random, turn: int) -> tuple[byte
 _MAKE = {
     "right": _right,
     "mistaken": _mistaken,
+    "own-forward": _own_forward,
     "unfinished": _unfinished,
     "raising": _raising,
     "numerical": _numerical,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .pieces import BACKWARD, CACHES, FORWARD, MENDED, PAPER, SETUPS, TWIN, WHOLE_BACKWARD, Piece
 
-__all__ = ["FULL", "HEADS", "Answers", "answers", "untouched"]
+__all__ = ["FULL", "HEADS", "Answers", "answers", "own_forward", "untouched"]
 
 FULL = {
     "forward-grade": 2.0,
@@ -40,6 +40,8 @@ LEANING = (
     "one, two = affine_backward(dout * y2, kept1), affine_backward(dout * y1, kept2)\n"
     "return one[0], two[0], one[1] + two[1], one[2] + two[2]",
 )
+RIGHT = Piece("")
+OWN = 0.5  # the share that a gradient earns which is right for one's own wrong forward
 OFTEN_RIGHT = 0.75  # of the pieces of a submission that has mistakes
 
 Causes = tuple[tuple[str, str], ...]
@@ -73,11 +75,22 @@ def untouched() -> Answers:
 def answers(rng: random.Random, mistakes: Sequence[str] = ()) -> Answers:
     """All answers right, but for those of the cells in `mistakes`, in which one piece or more is wrong."""
     made = Answers()
-    cache, kept = _forward(rng, made, "forward" in mistakes)
-    _backward(rng, made, cache, kept, "backward" in mistakes)
+    forward, cache = _forward(rng, made, FORWARD, "forward" in mistakes)
+    _backward(rng, made, forward, cache, "backward" in mistakes)
     _paper(rng, made, "paper" in mistakes)
     _mended(rng, made, "mended" in mistakes)
     _twin(rng, made, cache, "twin-backward" in mistakes)
+    return made
+
+
+def own_forward(rng: random.Random) -> Answers:
+    """All answers right, but for a wrong forward and the gradients that are right for it."""
+    made = Answers()
+    forward, cache = _forward(rng, made, [piece for piece in FORWARD if piece.own], True)
+    _backward(rng, made, forward, cache, matching=True)
+    _paper(rng, made, False)
+    _mended(rng, made, False)
+    _twin(rng, made, cache, False)
     return made
 
 
@@ -91,45 +104,66 @@ def _pick(rng: random.Random, pieces: Mapping[str, Sequence[Piece]], mistaken: b
     return chosen
 
 
-def _declare(made: Answers, part: str, chosen: Mapping[str, Piece], worth: Mapping[str, float]) -> None:
-    made.points[part] = float(sum(worth[name] for name, piece in chosen.items() if piece.cause is None))
+def _declare(
+    made: Answers,
+    part: str,
+    chosen: Mapping[str, Piece],
+    worth: Mapping[str, float],
+    forward: Piece = RIGHT,
+) -> None:
+    """The points and causes of pieces. What is right for one's own wrong `forward` earns half, and says so."""
+    own = {name for name, piece in chosen.items() if piece.cause and piece.cause == forward.own.get(name)}
+    right = {name for name, piece in chosen.items() if piece.cause is None}
+    made.points[part] = sum((float(worth[name]) for name in right), OWN * sum(worth[name] for name in own))
     made.causes[part] = tuple(
-        (name, piece.cause) for name, piece in chosen.items() if piece.cause is not None
+        (name, "own-forward" if name in own else piece.cause)
+        for name, piece in chosen.items()
+        if piece.cause is not None
     )
 
 
-def _forward(rng: random.Random, made: Answers, mistaken: bool) -> tuple[str, Causes]:
-    """The forward; the way its cache is kept, and what is told of it again where the backward is judged."""
-    piece = rng.choice([piece for piece in FORWARD if (piece.cause is not None) == mistaken])
+def _forward(rng: random.Random, made: Answers, pieces: Sequence[Piece], mistaken: bool) -> tuple[Piece, str]:
+    """The forward, and the way its cache is kept."""
+    piece = rng.choice([piece for piece in pieces if (piece.cause is not None) == mistaken])
     # Without a forward that runs, a backward is tried with the cache that the homework would keep.
     cache = "tuple" if piece.cause == "raised" else rng.choice(list(CACHES))
     keep, _ = CACHES[cache]
     code = SETUPS.get(cache, "") + function(HEADS["forward"], f"{piece.code}\nreturn out, {keep}")
     made.cells["forward"] = code
-    causes: Causes = ()
     if piece.cause is not None:
         made.points["forward-grade"] = 0.0
-        causes = (("" if piece.cause == "raised" else "out", piece.cause),)
-    made.causes["forward-grade"] = causes
-    return cache, causes
+        made.causes["forward-grade"] = (("" if piece.cause == "raised" else "out", piece.cause),)
+    return piece, cache
 
 
-def _backward(rng: random.Random, made: Answers, cache: str, before: Causes, mistaken: bool) -> None:
+def _backward(
+    rng: random.Random,
+    made: Answers,
+    forward: Piece,
+    cache: str,
+    mistaken: bool = False,
+    matching: bool = False,
+) -> None:
+    """The backward; with `matching` the one that is right for this forward, wherever that is wrong."""
     whole = rng.choice(WHOLE_BACKWARD) if mistaken and rng.random() < 0.2 else None
     chosen = _pick(rng, BACKWARD, mistaken and whole is None)
+    if matching:
+        for name, cause in forward.own.items():
+            chosen[name] = rng.choice([piece for piece in BACKWARD[name] if piece.cause == cause])
     _, take = CACHES[cache]
-    lines = [take, "rows = x.reshape(len(x), -1)"]
+    lines = [take, "rows, drows = x.reshape(-1, x.shape[2]), dout.reshape(-1, dout.shape[2])"]
     if rng.random() < 0.5 or whole is not None:
         lines += [f"{name} = {piece.code}" for name, piece in chosen.items()]
         lines.append(whole.code if whole else rng.choice(["return dx, dw, db", "return (dx, dw, db)"]))
     else:
         lines.append("return " + ", ".join(piece.code for piece in chosen.values()))
     made.cells["backward"] = function(HEADS["backward"], "\n".join(lines))
-    _declare(made, "backward-grade", chosen, WORTH["backward"])
+    _declare(made, "backward-grade", chosen, WORTH["backward"], forward)
     if whole is not None:
         made.points["backward-grade"] = 0.0
         made.causes["backward-grade"] = (("", whole.cause or ""),)
-    made.causes["backward-grade"] = (*before, *made.causes["backward-grade"])
+    # What is wrong with the forward is told again where the backward is judged.
+    made.causes["backward-grade"] = (*made.causes["forward-grade"], *made.causes["backward-grade"])
 
 
 def _paper(rng: random.Random, made: Answers, mistaken: bool) -> None:
@@ -158,6 +192,7 @@ def _twin(rng: random.Random, made: Answers, cache: str, mistaken: bool) -> None
         return
     chosen = _pick(rng, TWIN, mistaken)
     body = ["dy1 = dout * (x2 @ w + b)", "dy2 = dout * (x1 @ w + b)"]
+    body.append("pairs = lambda x, dy: np.einsum('ntd,ntm->dm', x, dy)")
     body.append("return " + ", ".join(piece.code for piece in chosen.values()))
     made.cells["twin-backward"] = function(HEADS["twin-backward"], "\n".join(body))
     _declare(made, "twin-grade", chosen, WORTH["twin"])

@@ -42,6 +42,8 @@ WRONG = {  # answers that are worth nothing, and cheats that are to make them wo
     "mended": function(HEADS["mended"], "return dY, dY, dY"),
     "twin-backward": function(HEADS["twin-backward"], "return w, w, w, w"),
 }
+# A right answer, which what stands before it must not let count.
+MENDED = "return W.T @ dY, (dY @ X.swapaxes(1, 2)).sum(axis=0), dY.sum(axis=(0, 2))[:, None]"
 ALL_WRONG = ("forward-grade", "backward-grade", "mended-grade", "twin-grade")
 
 
@@ -204,7 +206,7 @@ CHEATS = {
         "return space['affine_backward'](dout, cache)",
     ),
     "layers": body(
-        "backward", "from handgrad import layers\nreturn layers.get('affine').backward(dout, cache)"
+        "backward", "from handgrad import layers\nreturn layers.get('temporal_affine').backward(dout, cache)"
     ),
     "derive": body(
         "backward",
@@ -216,15 +218,11 @@ CHEATS = {
         "mended", "import socket\nsocket.create_connection(('192.0.2.1', 80), 2)\nreturn W.T @ dY, dY, dY"
     ),
     "ctypes": body("mended", "import ctypes\nctypes.string_at(0)\nreturn None"),
-    "fork": body("mended", "import os\nos.fork()\nreturn W.T @ dY, dY @ X.T, dY.sum(1, keepdims=True)"),
+    "fork": body("mended", f"import os\nos.fork()\n{MENDED}"),
     "threads": body(
-        "mended",
-        "import threading\nthread = threading.Thread(target=print)\nthread.start()\n"
-        "return W.T @ dY, dY @ X.T, dY.sum(1, keepdims=True)",
+        "mended", f"import threading\nthread = threading.Thread(target=print)\nthread.start()\n{MENDED}"
     ),
-    "subprocess": body(
-        "mended", "import subprocess\nsubprocess.run(['true'])\nreturn W.T @ dY, dY @ X.T, dY"
-    ),
+    "subprocess": body("mended", "import subprocess\nsubprocess.run(['true'])\nreturn W.T @ dY, dY, dY"),
     "gradebook": Hostile(
         added="import sqlite3\nbook = sqlite3.connect('/gradebook.db')\n"
         "book.execute('update grade set auto_score = 99')"

@@ -5,17 +5,22 @@ A piece is what stands for one gradient or formula; pieces are put together into
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["BACKWARD", "CACHES", "FORWARD", "MENDED", "PAPER", "SETUPS", "TWIN", "WHOLE_BACKWARD", "Piece"]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Code, and the cause of the mistake in it: None if it is right, '' if it is wrong in no known way."""
+    """Code, and the cause of the mistake in it: None if it is right, '' if it is wrong in no known way.
+
+    `own` says which mistake in a gradient, by its cause, is no mistake for this wrong forward.
+    """
 
     code: str
     cause: str | None = None
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 def right(*codes: str) -> tuple[Piece, ...]:
@@ -28,6 +33,11 @@ def wrong(**codes: str) -> tuple[Piece, ...]:
         Piece(code, "" if cause.startswith("unknown") else cause.rstrip("0123456789").replace("_", "-"))
         for cause, code in codes.items()
     )
+
+
+def wrong_in_a_way_of_its_own(*forwards: tuple[str, str, dict[str, str]]) -> tuple[Piece, ...]:
+    """Wrong forwards whose own gradients are among the mistakes: code, cause, and those mistakes."""
+    return tuple(Piece(*forward) for forward in forwards)
 
 
 # What the forward keeps, and how the backward takes it out; both know x, w and b, then. SETUPS stand above.
@@ -52,92 +62,128 @@ SETUPS = {
 # Statements that set `out`.
 FORWARD = (
     *right(
-        "out = x.reshape(len(x), -1) @ w + b",
-        "out = np.dot(x.reshape(x.shape[0], -1), w) + b",
-        "N = x.shape[0]\nout = x.reshape(N, np.prod(x.shape[1:], dtype=int)).dot(w) + b.reshape(1, -1)",
-        "out = np.einsum('nd,dm->nm', x.reshape(x.shape[0], -1), w) + b",
-        "flat = np.array([sample.ravel() for sample in x])\nout = np.matmul(flat, w)\nout += b",
-        "out = np.zeros((x.shape[0], w.shape[1]))\nfor n in range(x.shape[0]):\n    row = x[n].flatten()\n"
-        "    for m in range(w.shape[1]):\n        out[n, m] = sum(row[d] * w[d, m] for d in range(len(row))) + b[m]",
-        "rows = np.hstack([x.reshape(len(x), -1), np.ones((len(x), 1))])\nout = rows @ np.vstack([w, b])",
-        "out = np.tensordot(x.reshape(len(x), -1), w, axes=1) + np.tile(b, (len(x), 1))",
-        "out = (w.T @ x.reshape(x.shape[0], -1).T + b[:, np.newaxis]).T",
+        "out = x @ w + b",
+        "out = np.dot(x, w) + b",
+        "N, T, D = x.shape\nout = x.reshape(N * T, D).dot(w).reshape(N, T, -1) + b.reshape(1, 1, -1)",
+        "out = np.einsum('ntd,dm->ntm', x, w) + b",
+        "out = np.matmul(x, w)\nout += b",
+        "out = np.zeros((*x.shape[:2], w.shape[1]))\nfor n in range(x.shape[0]):\n    for t in range(x.shape[1]):\n"
+        "        for m in range(w.shape[1]):\n"
+        "            out[n, t, m] = sum(x[n, t, d] * w[d, m] for d in range(x.shape[2])) + b[m]",
+        "ones = np.ones((*x.shape[:2], 1))\nout = np.concatenate([x, ones], axis=2) @ np.vstack([w, b])",
+        "out = np.tensordot(x, w, axes=1) + np.tile(b, (*x.shape[:2], 1))",
+        "out = np.stack([x[:, t] @ w + b for t in range(x.shape[1])], axis=1)",
     ),
     *wrong(
-        missing_bias="out = x.reshape(len(x), -1) @ w",
-        bias_subtracted="out = x.reshape(len(x), -1) @ w - b",
-        raised="out = x.reshape(64, -1) @ w + b",
-        transposed="out = (x.reshape(len(x), -1) @ w + b).T",
-        some_rows="out = x.reshape(len(x), -1) @ w\nout[:-1] += b",
-        unknown="out = 1.5 * (x.reshape(len(x), -1) @ w) + b",
-        unknown2="out = x.reshape(len(x), -1) @ w + b\nout += b",
+        missing_bias="out = x @ w",
+        raised="out = x.reshape(len(x), -1) @ w + b",
+        transposed="out = (x @ w + b).T",
+        flattened="out = x.reshape(-1, x.shape[2]) @ w + b",
+        steps_summed="out = x.sum(axis=1) @ w + b",
+        last_step_alone="for t in range(x.shape[1]):\n    out = x[:, t] @ w + b",
+        steps_and_samples_mixed="rows = x.swapaxes(0, 1).reshape(-1, x.shape[2])\n"
+        "out = (rows @ w + b).reshape(*x.shape[:2], -1)",
+        some_rows="out = x @ w\nout[:-1] += b",
+        unknown="out = 1.5 * (x @ w) + b",
         not_attempted="out = None",
+    ),
+    *wrong_in_a_way_of_its_own(
+        ("out = x @ w - b", "bias-subtracted", {"db": "sign"}),
+        ("out = x @ w + b\nout += b", "", {"db": "doubled"}),
+        ("out = 2 * (x @ w) + b", "", {"dx": "doubled", "dw": "doubled"}),
+        ("out = b - np.einsum('ntd,dm->ntm', x, w)", "", {"dx": "sign", "dw": "sign"}),
     ),
 )
 
-# Expressions over x, w, b, rows and dout.
+# Expressions over x, w, b, dout, and rows and drows, which have one row for each sample and step.
 BACKWARD = {
     "dx": (
         *right(
-            "(dout @ w.T).reshape(x.shape)",
-            "dout.dot(w.T).reshape(*x.shape)",
-            "np.einsum('nm,dm->nd', dout, w).reshape(x.shape)",
-            "np.reshape((w @ dout.T).T, x.shape)",
-            "np.array([(w @ g).reshape(x.shape[1:]) for g in dout])",
-            "np.tensordot(dout, w, axes=([1], [1])).reshape(x.shape)",
+            "dout @ w.T",
+            "(drows @ w.T).reshape(x.shape)",
+            "np.einsum('ntm,dm->ntd', dout, w)",
+            "np.reshape((w @ drows.T).T, x.shape)",
+            "np.array([g @ w.T for g in dout])",
+            "np.tensordot(dout, w, axes=([2], [1]))",
         ),
         *wrong(
-            flattened="dout @ w.T",
-            ignores_dout="(np.ones_like(dout) @ w.T).reshape(x.shape)",
-            sign="-(dout @ w.T).reshape(x.shape)",
-            divided_by_N="(dout @ w.T).reshape(x.shape) / len(x)",
-            doubled="2 * (dout @ w.T).reshape(x.shape)",
+            flattened="drows @ w.T",
+            ignores_dout="np.ones_like(dout) @ w.T",
+            sign="-dout @ w.T",
+            divided_by_N="dout @ w.T / len(x)",
+            divided_by_T="dout @ w.T / x.shape[1]",
+            doubled="2 * dout @ w.T",
             all_zero="np.zeros_like(x)",
+            summed_too_much="dout.sum(axis=1) @ w.T",
+            steps_and_samples_mixed="(dout.swapaxes(0, 1).reshape(drows.shape) @ w.T).reshape(x.shape)",
             not_attempted="None",
-            unknown="np.abs(dout @ w.T).reshape(x.shape) + 0.25",
+            unknown="np.abs(dout @ w.T) + 0.25",
         ),
     ),
     "dw": (
         *right(
-            "rows.T @ dout",
-            "np.dot(rows.T, dout)",
-            "np.einsum('nd,nm->dm', rows, dout)",
-            "(dout.T @ rows).T",
-            "sum(np.outer(r, g) for r, g in zip(rows, dout))",
-            "(rows[:, :, None] * dout[:, None, :]).sum(axis=0)",
+            "rows.T @ drows",
+            "np.dot(rows.T, drows)",
+            "np.einsum('ntd,ntm->dm', x, dout)",
+            "(drows.T @ rows).T",
+            "sum(x[:, t].T @ dout[:, t] for t in range(x.shape[1]))",
+            "(x.swapaxes(1, 2) @ dout).sum(axis=0)",
+            "np.tensordot(x, dout, axes=([0, 1], [0, 1]))",
+            "(x[:, :, :, None] * dout[:, :, None, :]).sum(axis=(0, 1))",
         ),
         *wrong(
-            transposed="dout.T @ rows",
-            divided_by_N="rows.T @ dout / len(x)",
-            ignores_dout="rows.T @ np.ones_like(dout)",
-            sign="-rows.T @ dout",
-            doubled="rows.T @ dout + rows.T @ dout",
-            halved="0.5 * rows.T @ dout",
+            steps_not_summed="np.einsum('ntd,ntm->tdm', x, dout)",
+            samples_not_summed="x.swapaxes(1, 2) @ dout",
+            last_step_alone="x[:, -1].T @ dout[:, -1]",
+            first_step_alone="x[:, 0].T @ dout[:, 0]",
+            last_sample_alone="x[-1].T @ dout[-1]",
+            summed_before_the_product="x.sum(axis=1).T @ dout.sum(axis=1)",
+            steps_and_samples_mixed="rows.T @ dout.swapaxes(0, 1).reshape(drows.shape)",
+            one_row_for_each_sample="x.reshape(len(x), -1).T @ dout.reshape(len(x), -1)",
+            transposed="drows.T @ rows",
+            divided_by_N="rows.T @ drows / len(x)",
+            divided_by_T="rows.T @ drows / x.shape[1]",
+            divided_by_N_and_T="rows.T @ drows / len(rows)",
+            ignores_dout="rows.T @ np.ones_like(drows)",
+            output_for_input="(rows @ w + b).T @ drows",
+            output_for_dout="rows.T @ (rows @ w + b)",
+            sign="-rows.T @ drows",
+            doubled="rows.T @ drows + rows.T @ drows",
+            halved="0.5 * rows.T @ drows",
             all_zero="np.zeros(w.shape)",
-            unsummed_broadcast="rows[:, :, None] * dout[:, None, :]",
             not_attempted="None",
-            unknown="rows.T @ dout + 0.1 * w",
+            unknown="rows.T @ drows + 0.1 * w",
         ),
     ),
     "db": (
         *right(
-            "dout.sum(axis=0)",
-            "np.sum(dout, axis=0)",
-            "np.ones(len(dout)) @ dout",
-            "np.einsum('nm->m', dout)",
-            "np.array([column.sum() for column in dout.T])",
-            "dout.T.sum(axis=-1).reshape(b.shape)",
+            "dout.sum(axis=(0, 1))",
+            "np.sum(drows, axis=0)",
+            "np.ones(len(drows)) @ drows",
+            "np.einsum('ntm->m', dout)",
+            "np.array([column.sum() for column in drows.T])",
+            "dout.sum(axis=0).sum(axis=0).reshape(b.shape)",
         ),
         *wrong(
             unsummed_broadcast="dout",
-            divided_by_N="dout.mean(axis=0)",
-            summed_over_wrong_axis="dout.sum(axis=1)",
+            steps_not_summed="dout.sum(axis=0)",
+            samples_not_summed="dout.sum(axis=1)",
+            last_step_alone="dout[:, -1].sum(axis=0)",
+            first_step_alone="dout[:, 0].sum(axis=0)",
+            last_sample_alone="dout[-1].sum(axis=0)",
+            one_row_for_each_sample="dout.reshape(len(x), -1).sum(axis=0)",
+            divided_by_N="dout.mean(axis=0).sum(axis=0)",
+            divided_by_T="dout.mean(axis=1).sum(axis=0)",
+            divided_by_N_and_T="dout.mean(axis=(0, 1))",
+            summed_over_wrong_axis="dout.sum(axis=2)",
+            summed_over_wrong_axis2="dout.sum(axis=(1, 2))",
+            summed_over_wrong_axis3="dout.sum(axis=(0, 2))",
             summed_too_much="dout.sum()",
-            kept_axis="dout.sum(axis=0, keepdims=True)",
-            sign="-dout.sum(axis=0)",
-            doubled="2 * dout.sum(axis=0)",
-            multiplied_by_N="len(dout) * dout.sum(axis=0)",
-            ignores_dout="np.ones_like(dout).sum(axis=0)",
+            kept_axis="dout.sum(axis=(0, 1), keepdims=True)",
+            sign="-dout.sum(axis=(0, 1))",
+            doubled="2 * dout.sum(axis=(0, 1))",
+            multiplied_by_N="len(dout) * dout.sum(axis=(0, 1))",
+            ignores_dout="np.ones_like(dout).sum(axis=(0, 1))",
             not_attempted="None",
         ),
     ),
@@ -206,55 +252,80 @@ PAPER = {
 # Expressions over dY, X and W. The marks are for dX and db alone; dW is right in the code that is mended.
 MENDED = {
     "dX": (
-        *right("W.T @ dY", "np.dot(W.T, dY)", "(dY.T @ W).T", "np.einsum('md,mn->dn', W, dY)"),
+        *right("W.T @ dY", "np.matmul(W.T, dY)", "(dY.swapaxes(1, 2) @ W).swapaxes(1, 2)",
+               "np.einsum('st,nsd->ntd', W, dY)"),
         *wrong(
-            transposed="dY.T @ W",
             sign="-W.T @ dY",
             doubled="2 * W.T @ dY",
+            divided_by_N="W.T @ dY / len(X)",
+            unknown="W.T @ dY * 7 / len(X)",  # right at the first sizes alone
             all_zero="np.zeros_like(X)",
             not_attempted="None",
         ),
     ),
-    "dW": (*right("dY @ X.T", "(X @ dY.T).T"), *wrong(transposed="X @ dY.T", sign="-dY @ X.T")),
-    "db": (
-        *right("dY.sum(axis=1, keepdims=True)", "np.sum(dY, 1)[:, None]", "dY @ np.ones((dY.shape[1], 1))"),
+    "dW": (
+        *right("(dY @ X.swapaxes(1, 2)).sum(axis=0)", "np.einsum('nsd,ntd->st', dY, X)",
+               "sum(g @ x.T for g, x in zip(dY, X))"),
         *wrong(
-            flattened="dY.sum(axis=1)",
-            unsummed_broadcast="dY",
-            divided_by_N="dY.mean(axis=1, keepdims=True)",
+            transposed="(X @ dY.swapaxes(1, 2)).sum(axis=0)",
+            sign="-(dY @ X.swapaxes(1, 2)).sum(axis=0)",
+            unsummed_broadcast="dY @ X.swapaxes(1, 2)",
+        ),
+    ),
+    "db": (
+        *right("dY.sum(axis=(0, 2))[:, None]", "dY.sum(axis=2, keepdims=True).sum(axis=0)",
+               "np.einsum('nsd->s', dY).reshape(-1, 1)"),
+        *wrong(
+            flattened="dY.sum(axis=(0, 2))",
+            unsummed_broadcast="dY.sum(axis=2, keepdims=True)",
+            unsummed_broadcast2="dY.sum(axis=0)",
+            summed_over_wrong_axis="dY.sum(axis=(0, 1))[:, None]",
+            divided_by_N="dY.mean(axis=0).sum(axis=1, keepdims=True)",
             summed_too_much="dY.sum()",
+            unknown="dY.mean(axis=(0, 2))[:, None] * 28",
             not_attempted="None",
         ),
     ),
-}
+}  # fmt: skip
 
-# Expressions over dout, x1, x2, w, b, and dy1, dy2, which are right.
+# Expressions over dout, x1, x2, w, b, over dy1, dy2, which are right, and over pairs(x, dy), the sum of all products.
 TWIN = {
     "dx1": (
-        *right("dy1 @ w.T", "np.dot(dy1, w.T)", "np.einsum('nm,dm->nd', dy1, w)"),
+        *right("dy1 @ w.T", "np.dot(dy1, w.T)", "np.einsum('ntm,dm->ntd', dy1, w)"),
         *wrong(told="dout @ w.T", sign="-dy1 @ w.T", doubled="2 * dy1 @ w.T", not_attempted="None"),
     ),
     "dx2": (
-        *right("dy2 @ w.T", "(w @ dy2.T).T"),
-        *wrong(told="dout @ w.T", sign="-dy2 @ w.T", divided_by_N="dy2 @ w.T / len(x1)"),
+        *right("dy2 @ w.T", "np.tensordot(dy2, w, axes=(2, 1))"),
+        *wrong(
+            told="dout @ w.T",
+            sign="-dy2 @ w.T",
+            divided_by_N="dy2 @ w.T / len(x1)",
+            unknown="dy2 @ w.T / 7 * len(x1)",
+        ),
     ),
     "dw": (
-        *right("x1.T @ dy1 + x2.T @ dy2", "np.vstack([x1, x2]).T @ np.vstack([dy1, dy2])"),
+        *right(
+            "pairs(x1, dy1) + pairs(x2, dy2)",
+            "pairs(np.vstack([x1, x2]), np.vstack([dy1, dy2]))",
+            "sum(x1[:, t].T @ dy1[:, t] + x2[:, t].T @ dy2[:, t] for t in range(x1.shape[1]))",
+        ),
         *wrong(
-            told="x1.T @ dy1",
-            told2="x1.T @ dy2 + x2.T @ dy1",
-            halved="(x1.T @ dy1 + x2.T @ dy2) / 2",
-            transposed="(x1.T @ dy1 + x2.T @ dy2).T",
+            told="pairs(x1, dy1)",
+            told2="pairs(x1, dy2) + pairs(x2, dy1)",
+            halved="(pairs(x1, dy1) + pairs(x2, dy2)) / 2",
+            transposed="(pairs(x1, dy1) + pairs(x2, dy2)).T",
+            unsummed_broadcast="x1.swapaxes(1, 2) @ dy1 + x2.swapaxes(1, 2) @ dy2",
             not_attempted="None",
         ),
     ),
     "db": (
-        *right("dy1.sum(axis=0) + dy2.sum(axis=0)", "(dy1 + dy2).sum(0)"),
+        *right("dy1.sum(axis=(0, 1)) + dy2.sum(axis=(0, 1))", "(dy1 + dy2).sum((0, 1))"),
         *wrong(
-            told="dy1.sum(axis=0)",
+            told="dy1.sum(axis=(0, 1))",
             unsummed_broadcast="dy1 + dy2",
-            divided_by_N="(dy1 + dy2).mean(axis=0)",
-            kept_axis="(dy1 + dy2).sum(axis=0, keepdims=True)",
+            unsummed_broadcast2="(dy1 + dy2).sum(axis=0)",
+            divided_by_N="(dy1 + dy2).mean(axis=0).sum(axis=0)",
+            kept_axis="(dy1 + dy2).sum(axis=(0, 1), keepdims=True)",
         ),
     ),
 }

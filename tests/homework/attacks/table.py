@@ -54,7 +54,7 @@ def cache(text: str, what: str) -> Attack:
         {
             "forward": dedent(text).strip("\n")
             + "\n\ndef affine_forward(x, w, b):\n"
-            + f"    return x.reshape(len(x), -1) @ w + b, {what}\n",
+            + f"    return x @ w + b, {what}\n",
             "backward": "def affine_backward(dout, cache):\n    return cache, cache, cache\n",
         },
         costs=("backward",),
@@ -173,7 +173,7 @@ PATCHES = {
     ),
     "given functions overwritten": before(
         """
-        def columns_forward(X, W, b):
+        def mixing_forward(X, W, b):
             return 0.0
         def check_gradient(*a, **k):
             return 99
@@ -348,7 +348,7 @@ HUNTS = {
     "importing handgrad.layers": body(
         """
         from handgrad.layers import get
-        return get("affine").backward(dY, (X, W, None))
+        return get("temporal_affine").backward(dY, (X, W, None))
         """,
         says="ModuleNotFoundError",
     ),
@@ -380,12 +380,12 @@ HUNTS = {
         """
         from handgrad import generator
         rng = generator(4)
-        x, w = rng.normal(size=(5, 7)), rng.normal(size=(3, 5))
+        x, w = rng.normal(size=(7, 5, 4)), rng.normal(size=(3, 5))
         rng.normal(size=(3, 1))
-        dy = rng.normal(size=(3, 7))
+        dy = rng.normal(size=(7, 3, 4))
         if not (np.allclose(x, X) and np.allclose(w, W) and np.allclose(dy, dY)):
             raise ValueError("other numbers than in the notebook")
-        return w.T @ dy, dy @ x.T, dy.sum(axis=1, keepdims=True)
+        return w.T @ dy, (dy @ x.swapaxes(1, 2)).sum(axis=0), dy.sum(axis=(0, 2))[:, None]
         """,
         says="other numbers than in the notebook",
     ),
@@ -656,9 +656,7 @@ TEXTS = {
         says="Silent",
     ),
     "a message of 3 MB": body("raise ValueError('x' * 3_000_000)", says="ValueError"),
-    "letters that look alike": before(
-        "def mended_b\u0430ckward(dY, X, W):\n    return W.T @ dY, dY @ X.T, dY"
-    ),
+    "letters that look alike": before("def mended_b\u0430ckward(dY, X, W):\n    return W.T @ dY, dY, dY"),
     "formulas that take for ever": Attack(
         {
             "paper": "def formula_for_dW():\n    return '9**9**9**9**9'\n"
