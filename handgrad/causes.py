@@ -103,6 +103,10 @@ CAUSES: dict[str, Words] = {
         "only some columns are wrong ({arg}); the others are right",
         "check: what is special about those columns: a loop's bounds, an index, one feature treated on its own?",
     ),
+    "some-slices": Words(
+        "only {what}{arg} is wrong; the rest is right",
+        "check: what is special about that part: a loop's bounds, an index, one step treated on its own?",
+    ),
     "some-entries": Words(
         "only some entries are wrong: {arg}; the others are right",
         "check: what is special about those entries: a mask, an index, a boundary?",

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad import regions
 from handgrad.axes import REST
 from handgrad.causes import words_for
 from handgrad.layers import Layer
@@ -243,64 +244,18 @@ def _region(claim: Claim) -> _Found | None:
     wrong = wrong_entries(claim.value, claim.truth, claim.tolerance)
     if wrong.all() or not wrong.any():
         return None
-    for name, mask in _masks(claim).items():
-        if np.array_equal(wrong, mask):
-            return _named("some-entries", claim, f"exactly those where {name}")
-    if wrong.sum() == 1:
-        index = ", ".join(str(int(i[0])) for i in np.nonzero(wrong))
-        return _named("some-entries", claim, f"[{index}] alone")
-    if wrong.ndim >= 2:
-        # Where truth and answer are both 0, as under a ReLU's mask, being right says nothing.
-        telling = ((claim.truth != 0) | (claim.value != 0)).reshape(wrong.shape[0], -1)
-        flat = wrong.reshape(telling.shape)
-        for slug, axis in (("some-rows", 1), ("some-columns", 0)):
-            lines, whole = np.asarray(flat.any(axis=axis)), np.asarray((flat | ~telling).all(axis=axis))
-            if _is_run(lines) and (2 * lines.sum() <= lines.size or whole[lines].all()):
-                return _named(slug, claim, _list(lines))
+    upstream = claim.upstream or "the upstream gradient"
+    arrays = {upstream: claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
+    # Where truth and answer are both 0, as under a ReLU's mask, being right says nothing.
+    region = regions.find(wrong, (claim.truth == 0) & (claim.value == 0), arrays)
+    if region is not None:
+        words = words_for(region.words, claim.what, region.where)
+        return region.slug, words.cause, words.step
     return (
         None,
         f"{wrong.size - int(wrong.sum())} of {wrong.size} entries are right; no known cause fits the others",
         "next: print the right and the wrong entries' positions; what do the wrong ones share?",
     )
-
-
-def _is_run(lines: NDArray[np.bool_]) -> bool:
-    """Whether the wrong rows are a beginning, an end, or a single one: what a loop or an index gets wrong."""
-    which = np.flatnonzero(lines)
-    consecutive = which[-1] - which[0] + 1 == len(which)
-    return bool(
-        consecutive and not lines.all() and (len(which) == 1 or which[0] == 0 or which[-1] == len(lines) - 1)
-    )
-
-
-def _masks(claim: Claim) -> dict[str, NDArray[np.bool_]]:
-    """Regions that have a name: the signs of same-shaped arrays, the labels' entries, and the rows of a mask."""
-    upstream = claim.upstream or "the upstream gradient"
-    arrays = {upstream: claim.dout, **claim.inputs} if claim.dout is not None else dict(claim.inputs)
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            continue
-        if array.shape == claim.value.shape and array.dtype.kind == "f":
-            masks[f"{name} < 0"], masks[f"{name} > 0"] = array < 0, array > 0
-        elif array.dtype.kind in "ib" and array.ndim and array.shape == claim.value.shape[:-1]:
-            masks.update(_rows(name, array, claim.value.shape))
-    return masks
-
-
-def _rows(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> dict[str, NDArray[np.bool_]]:
-    """The regions that labels or a mask name, which have one entry for each row of an answer of this shape."""
-    if array.dtype.kind == "b":
-        rows = np.broadcast_to(array[..., None], shape)
-        return {f"{name} is False": ~rows, f"{name} is True": rows}
-    label = array[..., None] == np.arange(shape[-1])
-    return {f"the column is the label {name}": label, f"the column is not the label {name}": ~label}
-
-
-def _list(which: NDArray[np.bool_]) -> str:
-    indices = np.flatnonzero(which)
-    shown = ", ".join(map(str, indices[:6]))
-    return shown + (f", … {len(indices)} in all" if len(indices) > 6 else "")
 
 
 _STEPS: tuple[tuple[str, Callable[[Claim], _Found | None]], ...] = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad import check, layers
+from handgrad import check, check_gradient, layers
 from handgrad.causes import CAUSES, words_for
 from handgrad.diagnose import Claim, diagnose
 from handgrad.probe import copy_arguments
@@ -283,3 +283,24 @@ def test_zeros_that_are_right_for_a_forward_without_the_bias_are_told_so_and_ear
     assert found.cause == "unused-by-own-forward"
     assert "That is right for your own forward, which does not use b; the layer's does" in found.message
     assert report.points({"db": 1}, own_forward=0.5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("where", "cause", "words"),
+    [
+        (np.s_[:, 3], "some-slices", "only dx[:, 3] is wrong; the rest is right"),
+        (np.s_[:, 1:], "some-slices", "only dx[:, 1:] is wrong; the rest is right"),
+        (np.s_[2:], "some-rows", "only dx[2:] is wrong; the rest is right"),
+        (np.s_[..., :2], "some-columns", "only dx[..., :2] is wrong; the rest is right"),
+        (np.s_[:, 1:3], None, "56 of 112 entries are right; no known cause fits the others"),
+    ],
+)
+def test_a_wrong_part_along_one_of_three_axes_is_told_by_its_index(
+    where: Any, cause: str | None, words: str
+) -> None:
+    x = np.random.default_rng(0).normal(size=(7, 4, 4))
+    dx = 2 * x
+    dx[where] += 1 + x[where]
+    [found] = check_gradient(lambda x: np.sum(x**2), {"x": x}, {"x": dx}).findings
+    assert found.cause == cause
+    assert words in found.message

@@ -22,7 +22,7 @@ LEAST = {"affine": 18, "batchnorm": 18, "softmax": 14, "relu": 10, "svm": 8}
 GENERAL = """
     not-attempted raised arity not-an-array permuted transposed unsummed-broadcast summed-too-much kept-axis
     flattened wrong-shape wrong-dtype not-finite sign divided-by-N multiplied-by-N doubled halved all-zero
-    ignores-dout some-rows some-columns some-entries own-forward second-call-differs
+    ignores-dout some-rows some-columns some-slices some-entries own-forward second-call-differs
 """
 OF_LAYERS = """
     prediction-without-target target-without-prediction mean-of-features residual-broadcast
@@ -39,6 +39,12 @@ OF_LAYERS = """
     running-variance-std updated-in-test-mode
     missing-path:direct missing-path:mean missing-path:variance doubled-path:mean doubled-path:variance
     sign-of-path:mean scaled-path:mean doubled-path:label sign-of-path:label
+    last-step-alone steps-not-summed samples-not-summed divided-by-T divided-by-N-and-T summed-before-the-product
+    mask-on-label-alone mask-on-row-sum-alone scores-masked steps-for-samples counted-for-samples
+    normalised-over-steps normalised-over-steps-and-classes
+    normalised-per-pixel normalised-per-picture normalised-over-channels normalised-per-sample normalised-together
+    statistics-divided-by-N statistics-divided-by-pixels paths-over-samples-alone paths-over-pixels-alone
+    channels-mixed averaged-over-batch averaged-over-pixels
 """
 # Of causes that are as true as another, the one that goes first; the others are allowed beside it.
 WITH_SPACES = {"missing-path:row sum", "doubled-path:row sum", "sign-of-path:correct class"}
@@ -49,6 +55,7 @@ ALLOWED = CAUSES | {
     "statistics-as-constants",
     "running-variance-unbiased",
     "unused-by-own-forward",
+    "averaged-over-own-steps",
 }
 WARNINGS = {"float32", "overflow", "mutates-dout", "mutates-cache", "mutates-input", "aliased"}
 

@@ -18,7 +18,11 @@ added up over the batch.
 
 The answers for the layers over time and over pictures (temporal_affine, temporal_softmax, spatial_batchnorm)
 are less blind. Their author had not read the diagnosis, nor these three layers, but the files of affine, softmax
-and batchnorm with their known mistakes.
+and batchnorm with their known mistakes. 119 of 158 (75 %) were named as expected in the first run; all were refused,
+and all the right ones accepted. Nearly all the rest had been expected to have no known cause, or a more general
+one, where the layer had a name. The same author then took that name over wherever it is true and leads to the
+mistake: 158 of 160, two answers having been added. The others stand as they were. Then the diagnosis learned
+to say along which of three axes or more an answer is wrong ("some-slices"); that name was taken over in seven.
 """
 
 from __future__ import annotations
