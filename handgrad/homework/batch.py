@@ -33,6 +33,13 @@ _DIED = (
     "Look at the file yourself before you try again"
 )
 
+# One thread of linear algebra each. Then what keeps a worker's memory flat, where glibc provides it: one arena, and
+# thresholds that stay as they are, so that what a submission took goes back to the system and leaves no gaps.
+WORKERS = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"),
+    **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), "131072"),
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -245,10 +252,9 @@ def _alone(submission: Submission, settings: Settings, homework: Homework) -> tu
 
 @contextmanager
 def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh worker processes, one thread of linear algebra each, and one arena of memory, which keeps it flat."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    """Fresh worker processes, which begin with WORKERS in their environment."""
+    before = {name: os.environ.get(name) for name in WORKERS}
+    os.environ.update(WORKERS)
     pool = ProcessPoolExecutor(
         count,
         mp_context=multiprocessing.get_context("spawn"),
