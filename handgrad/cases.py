@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handgrad.averages import wrong_weights
 from handgrad.causes import words_for
 from handgrad.judge import Context, judge_array, judge_contract, judge_scalar, judge_value, sizes_text
 from handgrad.layers import Layer
@@ -164,14 +165,17 @@ class CaseRun:
             if judge_array(self.context, what, value, truth, tokens)[0] is None:
                 continue
             known = self.left_in(name, key)
+            mixed = wrong_weights(value, self.inputs[name].get(key), truth)
+            if mixed is not None:
+                known.append((None, *mixed))
             finding, _ = judge_array(self.context, what, value, truth, tokens, known)
             if finding is not None:
                 self.ledger.add(replace(finding, param=name), (name,))
                 return
 
-    def left_in(self, name: str, key: str) -> list[tuple[str, str, Array]]:
+    def left_in(self, name: str, key: str) -> list[tuple[str | None, str, Array]]:
         """Wrong values of an updated entry that have a name: the cause, its sentence and the value."""
-        known = []
+        known: list[tuple[str | None, str, Array]] = []
         for mistake in self.layer.mistakes:
             if mistake.role == "forward":
                 arguments = copy_arguments(self.inputs)

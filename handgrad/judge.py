@@ -155,9 +155,12 @@ def judge_array(
     value: object,
     truth: Array,
     tokens: Tokens,
-    known: Sequence[tuple[str, str, Array]] = (),
+    known: Sequence[tuple[str | None, str, Array]] = (),
 ) -> tuple[Finding | None, Status]:
-    """Judge an array against the truth. `known` holds causes, each with its sentence and the wrong value it gives."""
+    """Judge an array against the truth.
+
+    `known` holds causes, None for one without a name, each with its sentence and the wrong value it gives.
+    """
     finding = judge_contract(context, what, value, tokens, truth.shape)
     if finding is not None:
         return finding, "not attempted" if finding.cause == "not-attempted" else "wrong"

@@ -186,7 +186,13 @@ FED_ROOT = "the running variance was fed the standard deviation: it averages var
             "eps was averaged into the running",
         ),
         ({"updates_in_test": True}, "updated-in-test-mode", "running_mean changed in test mode"),
-        ({"fed": lambda var, eps: 1.5 * var}, None, "no known cause fits"),
+        (
+            {"fed": lambda var, eps: 1.5 * var},
+            None,
+            "the weights of the old value and of the batch's add up to 1.05, and not to 1",
+        ),
+        ({"fed": lambda var, eps: 0 * var}, None, "0.9 times the old value: the batch's share is missing"),
+        ({"fed": lambda var, eps: var**2}, None, "no known cause fits"),
     ],
 )
 def test_what_is_wrong_in_the_running_averages_alone_gets_its_name(
@@ -300,3 +306,33 @@ def test_a_forward_without_gamma_is_named(layer: Layer) -> None:
     report = check("batchnorm", forward=lambda x, g, b, p: (layer.forward(x, g / g, b, p)[0], None))
     assert [(f.param, f.cause) for f in report.findings] == [("out", "missing-gamma")]
     assert "before beta is added" in str(report)
+
+
+@pytest.mark.parametrize(("kept", "times"), [(0.4, "6"), (0.0, "10"), (0.95, "0.5")])
+def test_another_momentum_is_told_by_the_share_of_the_batch(layer: Layer, kept: float, times: str) -> None:
+    def forward(x: Any, gamma: Any, beta: Any, bn_param: dict[str, Any]) -> Any:
+        theirs = {**bn_param, "momentum": kept}
+        out = layer.forward(x, gamma, beta, theirs)
+        bn_param.update({key: theirs[key] for key in ("running_mean", "running_var") if key in theirs})
+        return out
+
+    report = check("batchnorm", forward=forward)
+    assert [(f.param, f.cause) for f in report.findings] == [("bn_param", None)]
+    assert f"the batch's share is {times} times what it should be, and the old value has the rest" in str(
+        report
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [np.array([None] * 5), np.full(5, np.nan), np.ones(5, dtype=int), "no", np.ones(4)]
+)
+def test_an_odd_running_average_is_refused_without_words_about_weights(layer: Layer, value: Any) -> None:
+    def forward(x: Any, gamma: Any, beta: Any, bn_param: dict[str, Any]) -> Any:
+        out = layer.forward(x, gamma, beta, bn_param)
+        bn_param["running_var"] = value
+        return out
+
+    report = check("batchnorm", forward=forward)
+    assert report.parts["bn_param"] == "wrong"
+    assert "weights" not in str(report)
+    assert "share" not in str(report)
