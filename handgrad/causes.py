@@ -156,7 +156,7 @@ CAUSES: dict[str, Words] = {
     ),
     "overflow": Words(
         "with inputs near 1000 the answer is wrong or not finite: exp overflows above about 709",
-        "next: subtract each row's maximum before exp; the result is the same in exact arithmetic",
+        "next: {arg}; the result is the same in exact arithmetic",
     ),
     "kept-axis": Words(
         "an axis of size 1 was kept", "check: leave out keepdims=True, or reshape to the shape above"

@@ -28,6 +28,12 @@ __all__ = ["check", "check_formula", "check_gradient"]
 
 Function = Callable[..., Any]
 
+# How a function is written that survives exp of large numbers.
+_STABLE = {
+    "loss": "subtract each row's maximum before exp, and take the logarithm of the row's sum, not of a quotient",
+    "forward": "give exp no positive number; for inputs of either sign there is a form of the formula that does so",
+}
+
 
 def check(
     slug: str,
@@ -118,7 +124,8 @@ def _stress(ledger: Ledger, layer: Layer, given: Mapping[str, Function], context
     if bad:
         context = Context(layer.slug, role, context.sizes, case=context.case)
         which = f"{' and '.join(bad)} {'is' if len(bad) == 1 else 'are'}"
-        ledger.warn(context, "overflow", f"{which} not right at the edge: {context.case}", bad[0])
+        what = f"{which} not right at the edge: {context.case}"
+        ledger.warn(context, "overflow", what, bad[0], arg=_STABLE[role])
 
 
 def _by_part(returned: object, names: tuple[str, ...]) -> dict[str, Any]:

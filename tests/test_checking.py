@@ -416,6 +416,13 @@ def test_an_overflow_at_large_logits_is_a_warning() -> None:
     assert "subtract each row's maximum before exp" in str(report)
 
 
+def test_an_overflow_in_an_element_wise_layer_speaks_of_signs_and_not_of_rows() -> None:
+    report = check("sigmoid", forward=lambda x: (np.exp(x) / (1 + np.exp(x)), x))
+    assert (report.ok, causes(report)) == (True, ["overflow"])
+    assert "next: give exp no positive number; for inputs of either sign" in str(report)
+    assert "row" not in str(report)
+
+
 def test_a_backward_calls_its_upstream_gradient_dout_and_a_loss_has_none() -> None:
     said = str(check("relu", backward=lambda dout, x: (x > 0) * 1.0))
     assert "check: the chain rule multiplies the local derivative by dout" in said
