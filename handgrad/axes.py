@@ -164,7 +164,9 @@ def _kept_axis(need: _Need, got: tuple[int, ...], sizes: Mapping[str, Any], goal
     for drop in combinations(ones, max(0, len(got) - len(need))):
         if drop and _fits(need, [n for i, n in enumerate(got) if i not in drop], evidence=False):
             where = " and ".join(map(str, drop))
-            return "kept-axis", f"looks as if axis {where}, of size 1, was kept: expected {goal}, without it"
+            many = f"axes {where}, of size 1, were" if len(drop) > 1 else f"axis {where}, of size 1, was"
+            pronoun = "them" if len(drop) > 1 else "it"
+            return "kept-axis", f"looks as if {many} kept: expected {goal}, without {pronoun}"
     return None
 
 

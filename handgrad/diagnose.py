@@ -79,10 +79,13 @@ def _advice(claim: Claim) -> str:
         return "next: your forward is wrong, and backward works from what it cached; mend the forward first"
     if claim.value.ndim == 0:
         return "next: move this one number a little, and see how far the output goes"
+    forward = claim.role == "forward"
     if claim.layer is not None and REST in claim.layer.spec.outputs.get("out", ()):
-        return "next: take a single number for x; derive its gradient by hand, and compare it with yours"
+        what = "calculate out" if forward else "derive its gradient"
+        return f"next: take a single number for x; {what} by hand, and compare it with yours"
     sizes = (claim.layer.smallest if claim.layer else "") or "the smallest sizes, one axis of 2 or 3"
-    return f"next: take {sizes}; derive one entry with sums and indices, and compare it with yours"
+    what = "calculate one entry by hand" if forward else "derive one entry with sums and indices"
+    return f"next: take {sizes}; {what}, and compare it with yours"
 
 
 _Found = tuple[str | None, str, str]

@@ -416,6 +416,23 @@ def test_an_overflow_at_large_logits_is_a_warning() -> None:
     assert "subtract each row's maximum before exp" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("slug", "forward", "words"),
+    [
+        (
+            "affine",
+            lambda x, w, b: (np.cos(x.reshape(len(x), -1) @ w + b), x),
+            "calculate one entry by hand, and",
+        ),
+        ("relu", lambda x: (np.cos(x), x), "take a single number for x; calculate out by hand, and"),
+    ],
+)
+def test_a_wrong_forward_is_to_be_calculated_and_not_derived(slug: str, forward: Any, words: str) -> None:
+    said = str(check(slug, forward=forward))
+    assert words in said
+    assert "derive" not in said
+
+
 def test_an_overflow_in_an_element_wise_layer_speaks_of_signs_and_not_of_rows() -> None:
     report = check("sigmoid", forward=lambda x: (np.exp(x) / (1 + np.exp(x)), x))
     assert (report.ok, causes(report)) == (True, ["overflow"])

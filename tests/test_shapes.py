@@ -279,6 +279,12 @@ def test_arrays_of_the_shapes_that_a_spec_gives_bind_to_its_sizes(
             "looks as if axis 0, of size 1, was kept: expected (M,) = (3,), without it",
         ),
         ("", (1,), "kept-axis", "looks as if axis 0, of size 1, was kept: expected (), without it"),
+        (
+            "M",
+            (1, 1, 3),
+            "kept-axis",
+            "looks as if axes 0 and 1, of size 1, were kept: expected (M,) = (3,), without them",
+        ),
         ("M", (), "summed-too-much", "looks summed over M, which must stay: expected (M,) = (3,)"),
         ("D M", (3,), "summed-too-much", "looks summed over D, which must stay: expected (D, M) = (5, 3)"),
         ("D M", (5, 1), "summed-too-much", "looks summed over M, which must stay: expected (D, M) = (5, 3)"),
