@@ -188,3 +188,57 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answe
     assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
         f"{cell}-grade"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("bowl", bowl(A="dH / H"), 3, "is 1/A, not 1/H"),
+        ("bowl", bowl(S="2 * dA"), 3, "one factor S is left"),
+        ("bowl", bowl(S="2 * Q * dA"), 3, "the slope of S * S is wanted"),
+        ("bowl", bowl(W="X.T @ dA"), 3, "what comes back to it is dS, not dA"),
+        ("bowl", bowl(b="sum(dH, axis=N)"), 3, "what comes back to it is dS, not dH"),
+        ("unit", unit(dX="dY"), 4, "the division by r is missing"),
+        ("unit", unit(whole=f"dY / r - X * {INNER} / r**2"), 3, "meets r more often"),
+        ("unit", unit(whole=f"dY / r - X * {INNER} / r"), 3, "and no r below"),
+        ("unit", unit(whole="(dY - X * (dY * X).sum(axis=0) / r**2) / r"), 3, "unit_backward: dX is wrong"),
+        ("rows", rows("np.vstack([-dY[:1], dY[1:] - dY[:-1], dY[-1:]])"), 2, "wrong in 15 of 21 entries"),
+        ("rows", rows(pick="np.add.at(dX, index % (N - 1), dY[::-1])"), 2, "pick_backward: dX is wrong"),
+        ("mended", mended(dX="X + dS @ W.T"), 1, "the short cut hands back dY, and not X"),
+        ("mended", mended(dX="2 * dY + dS @ W.T"), 1, "the short cut is counted twice"),
+        ("mended", mended(dX="dS @ W.T - dY"), 1, "the short cut has the wrong sign"),
+        ("mended", mended("1 - np.tanh(H) ** 2"), 0, "H is tanh already"),
+        ("mended", mended("1 - (X @ W) ** 2"), 0, "the square of H, and not of what goes in"),
+        ("mended", mended("H * (1 - H)"), 0, "the slope of the sigmoid"),
+        ("mended", mended("1 + H * H"), 0, "the slope of tanh has a minus"),
+    ],
+)
+def test_a_slip_nobody_had_tried_is_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("unit", unit(whole="(lambda a, b: a + length_backward(b, X, r))(*divide_backward(dY, X, r))")),
+        ("unit", unit(length="[dr * X / r]")),
+        (
+            "unit",
+            unit(
+                whole="np.stack([(np.eye(len(x)) - np.outer(x, x) / (x @ x)) @ g / np.sqrt(x @ x)"
+                " for x, g in zip(X, dY)])"
+            ),
+        ),
+        ("rows", rows("(np.eye(len(dY) + 1)[1:] - np.eye(len(dY) + 1)[:-1]).T @ dY")),
+        ("rows", rows(pick="dX = np.stack([np.bincount(index, c, N) for c in dY.T], axis=1)")),
+        (
+            "bowl",
+            bowl("exp(-H) * dH", "dQ * S + S * dQ", "X.T @ (2 * S * dA)", "sum(2 * S * dH / A, axis=N)"),
+        ),
+        ("mended", mended(dX="sum([dY, *(dS[:, k:k+1] * W[:, k] for k in range(W.shape[1]))])")),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, cell, answer):
+    assert mark(SLUG, {cell: answer}).points == full(SLUG)

@@ -246,3 +246,61 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answe
     marked = mark(SLUG, {cell: answer})
     assert marked.points == {**full(SLUG), GRADED[cell]: full(SLUG)[GRADED[cell]] - lost}
     assert "size" in marked.text(GRADED[cell]) or "right in the cases before it" in marked.text(GRADED[cell])
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("shapes", shapes(dS1="N 3"), 3, "(N, 3) is not the shape"),
+        ("shapes", shapes(dS1=(7, 3)), 3, "by their letters, not as numbers"),
+        ("paper", paper(dA="dZ * A"), 3, "of a product the other factor comes back"),
+        ("paper", paper(dA="dZ * G * (1 - G)"), 3, "A does not go through the sigmoid"),
+        ("paper", paper(dB="dZ * A * (1 - G)"), 3, "a factor is missing"),
+        ("paper", paper(dB="dZ * Z * (1 - Z)"), 3, "its own output G, not Z"),
+        ("paper", paper(dX="(dA + dB) @ (U + V).T"), 2, "and meets no other"),
+        ("paper", paper(dX="dA @ U.T - dB @ V.T"), 2, "both paths are added"),
+        ("tied-backward", tied("1 - Z[-1] ** 2"), 0, "the last layer's slope everywhere"),
+        ("tied-backward", tied("1 - Z[l]"), 0, "the square is missing"),
+        ("tied-backward", tied().replace("dS @ W.T", "dS @ W"), 0, "W is not transposed on the way down"),
+        ("tied-backward", tied().replace("Z[l - 1].T", "Z[0].T"), 2, "only the first weight meets X"),
+        ("tied-backward", tied().replace("dS.sum(axis=0)", "dZ.sum(axis=0)"), 3, "went through the slope"),
+        ("tied-backward", tied(end="dS, dW, db"), 3, "one product with the weight is missing"),
+        ("mended", mended("1 - np.tanh(Z1) ** 2"), 1, "Z1 is tanh already"),
+        ("mended", mended().replace("(dS2 @ W2.T)", "(dZ2 @ W2.T)"), 1, "on its way to the first layer"),
+        ("mended", mended().replace("X.T @ dS1", "X.T @ dS1 / len(X)"), 2, "that is a mean over the samples"),
+        ("sine-gradients", sines("-np.cos(S[l - 1])"), 1, "the slope of the sine"),
+        ("sine-gradients", sines("np.sin(S[l - 1])"), 1, "the sine itself stands"),
+        ("sine-gradients", sines("(1 - Z[l] ** 2)"), 1, "that is the slope of tanh"),
+        ("sine-gradients", sines(dW="dS @ Z[l].T + decay / 2 * W[l]"), 1, "the price is half as large"),
+        ("sine-gradients", sines(dW="dS @ Z[l].T - decay * W[l]"), 1, "the price has the wrong sign"),
+        ("sine-gradients", sines(N="len(W[-1])"), 0, "the number of classes stands where N should"),
+        ("sine-gradients", sines().replace("-= 1", "-= 0"), 0, "the label was not subtracted"),
+        ("sine-gradients", sines(N="-len(y)"), 0, "the part of the data has the wrong sign"),
+        ("sine-gradients", sines().replace("[dZ, *dW]", "[dZ + decay * X, *dW]"), 3, "X is no weight"),
+    ],
+)
+def test_a_slip_nobody_had_tried_is_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[GRADED[cell]] == points
+    assert said in marked.text(GRADED[cell])
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("shapes", shapes(["N", "H"], "(H C)", ("H",), "(a)")),
+        ("paper", paper(dB="dZ * Z * (1 - G)", dX="dZ * G @ U.T + dZ * Z * (1 - G) @ V.T")),
+        ("paper", paper(dB="dG * sigmoid(B) * sigmoid(-B)", dX="(U @ dA.T + V @ dB.T).T")),
+        (
+            "tied-backward",
+            "def tied_backward(dZ, Z, W):\n    low, dS = np.concatenate(Z[:-1]), []\n"
+            "    for z in Z[:0:-1]:\n        dS.insert(0, dZ / np.cosh(np.arctanh(z)) ** 2)\n"
+            "        dZ = dS[0] @ W.T\n    dS = np.concatenate(dS)\n"
+            "    return {'b': dS.T @ np.ones(len(dS)), 'W': low.T @ dS, 'X': dZ}",
+        ),
+        ("mended", mended().replace("X.T @ dS1", "sum(np.outer(x, s) for x, s in zip(X, dS1))")),
+        ("sine-gradients", sines("np.sin(S[l - 1] + np.pi / 2)")),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, cell, answer):
+    assert mark(SLUG, {cell: answer}).points == full(SLUG)

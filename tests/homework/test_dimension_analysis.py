@@ -178,3 +178,70 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answe
     assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
         f"{cell}-grade"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        (
+            "weighted",
+            weighted(dtheta="(X.T @ (a * r) + lam * theta) / N"),
+            1,
+            "belongs to the first term alone",
+        ),
+        (
+            "weighted",
+            weighted(dtheta="X.T @ (a * r) / N - lam * theta"),
+            1,
+            "the second term has the wrong sign",
+        ),
+        (
+            "weighted",
+            weighted(dtheta="lam * theta - X.T @ (a * r) / N"),
+            1,
+            "the first term has the wrong sign",
+        ),
+        ("weighted", weighted(dtheta="X.T @ (a * r) / N + lam"), 1, "theta is missing in the second term"),
+        (
+            "weighted",
+            weighted(dtheta="X.T @ (a * r) / N + lam / 2 * theta"),
+            1,
+            "second term is half as large",
+        ),
+        ("weighted", weighted(dtheta="X.T @ (a**2 * r) / N + lam * theta"), 1, "stand there squared"),
+        ("weighted", weighted(dtheta="X.T @ (a * (r + y)) / N + lam * theta"), 1, "y is missing"),
+        ("mended", mended(dX="dS @ X @ (A + A.T)"), 1, "the right X hands back needs the other dS"),
+        ("mended", mended(dX="(dS + dS.T) @ X @ A"), 1, "the left X hands back needs the other A"),
+        ("mended", mended(dX="dS @ X @ A.T - dS.T @ X @ A"), 1, "the right X hands back has the wrong sign"),
+        ("mended", mended(dA="X.T @ (dS + dS.T) @ X / 2"), 2, "dA is wrong"),
+        ("shapes", shapes(dU='"D 2"'), 2, "(D, 2) is not the shape"),
+        ("two-weights", formulas(c="sum(dY)"), 3, "looks summed over M, which must stay"),
+    ],
+)
+def test_a_slip_nobody_had_tried_is_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        (
+            "mended",
+            "def mended_backward(dS, X, A):\n    dX, dA = np.zeros_like(X), np.zeros_like(A)\n"
+            "    for i, j in np.ndindex(dS.shape):\n"
+            "        dX[i] += dS[i, j] * (A @ X[j])\n        dX[j] += dS[i, j] * (X[i] @ A)\n"
+            "        dA += dS[i, j] * np.outer(X[i], X[j])\n    return dX, dA",
+        ),
+        (
+            "weighted",
+            "def weighted_gradients(theta, a, X, y, lam):\n    X *= np.sqrt(a)\n    y *= np.sqrt(a)\n"
+            "    r, N = X @ theta - y, len(X)\n"
+            "    return {'a': r**2 / a / (2 * N), 'theta': X.T @ r / N + lam * theta}",
+        ),
+        ("two-weights", formulas(X="((U @ V) @ dY.T).T", c="mean(dY, axis=N, keepdims=True) * N")),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, cell, answer):
+    assert mark(SLUG, {cell: answer}).points == full(SLUG)

@@ -205,3 +205,64 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, part, answe
     assert "size" in marked.text(f"{part}-grade") or "right in the cases before it" in marked.text(
         f"{part}-grade"
     )
+
+
+SLIPS = [
+    ("share", share(table="np.eye(len(x))"), 3, "the total is left out altogether"),
+    (
+        "share",
+        share(table="(np.eye(len(x)) - x[:, None]) / R"),
+        3,
+        "on the path through the total an R is missing",
+    ),
+    ("share", share(table="(np.eye(len(x)) - np.outer(y, y)) / R"), 3, "dy_dx is wrong in"),
+    (
+        "share",
+        share(dx="(dout - dout.sum(axis=1, keepdims=True)) / R"),
+        2,
+        "each output counts with its share y",
+    ),
+    ("share", share(dx="(dout - (dout * y).sum(axis=0)) / R"), 2, "that adds over the samples"),
+    ("share", share(dx="(dout - (dout * y).sum()) / R"), 2, "that adds over the whole batch"),
+    ("share", share(dx="(dout - (dout * y).mean(axis=1, keepdims=True)) / R"), 2, "and not averaged"),
+    (
+        "share",
+        share(dx="y * (dout - (dout * y).sum(axis=1, keepdims=True))"),
+        2,
+        "the backward of the softmax",
+    ),
+    ("share", share(dx="dout"), 2, "the total is left out altogether"),
+    ("shapes", {"shapes": shapes(full="N M 5 3")}, 3, "(N, M, 5, 3) is not the shape"),
+    ("shapes", {"shapes": shapes(flat="NM DM")}, 3, "(NM, DM) is not the shape"),
+    ("paper", paper(dW="W @ x @ x.T * dq"), 2, "no known cause"),
+    ("paper", paper(dx="(W @ x + W.T @ x) * dq + b"), 2, "no known cause"),
+    ("flat", flat(rows="np.kron(A, B)"), 2, "dZ_dW_by_rows has shape (21, 10), expected shape (NK, DM)"),
+    ("flat", flat(columns="-np.kron(B.T, A)"), 2, "wrong sign"),
+    ("mended", mended(dz="np.diag(J)[:, None] * da"), 0, "only the diagonal of J was used"),
+]
+
+
+@pytest.mark.parametrize(("part", "answer", "points", "said"), SLIPS)
+def test_a_slip_nobody_had_tried_is_told(mark, part, answer, points, said):
+    marked = mark(SLUG, answer)
+    assert marked.points[f"{part}-grade"] == points
+    assert said in marked.text(f"{part}-grade")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        share("np.diag(np.full(len(x), 1 / R)) - np.outer(x, np.ones(len(x))) / R**2"),
+        share(dx="np.stack([share_jacobian(row).T @ g for row, g in zip(x, dout)])"),
+        flat("np.kron(np.eye(len(A)), B.T) @ np.kron(A, np.eye(len(B)))"),
+        flat(
+            columns="np.stack([(A @ e.reshape(A.shape[1], -1, order='F') @ B).ravel(order='F')"
+            " for e in np.eye(A.shape[1] * len(B))], axis=1)"
+        ),
+        mended("np.sum(J * da, axis=0)[:, None]", "dz * x.T"),
+        mended(dW="(dz.T @ np.kron(np.eye(M), x.T)).reshape(M, D)"),
+        paper("x * x.T * dq", "((x.T @ W).T + W @ x + b) @ dq", "sum(dq) * x"),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, answer):
+    assert mark(SLUG, answer).points == full(SLUG)

@@ -171,3 +171,55 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answe
     assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
         f"{cell}-grade"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("share", share("dg * f2 / total**2, -dg * f2 / total**2"), 1, "in df2 the factor above is f1"),
+        ("gate", gate(dw="x * s", db="s", dx="h * dy + w * s"), 1, "the slope of the sigmoid alone"),
+        ("gate", gate(dx="(1 + w * s * (x - c)) * dy"), 3, "block 3 is a product"),
+        ("collapsed", 'def formula_for_dx():\n    return "-2 * x * y * dy"', 0, "one division is missing"),
+        ("collapsed", 'def formula_for_dx():\n    return "-dy * y * y"', 0, "that stops at the sum"),
+        ("collapsed", 'def formula_for_dx():\n    return "-4 * dy / 25"', 0, "at x = 2 alone"),
+        ("mended", mended(GIVE, "drate += dvalue * values[year + 1]", STEP), 1, "at the start of its year"),
+        (
+            "mended",
+            mended(GIVE, ADD, STEP).replace("in reversed(range(len(deposits)))", "in range(len(deposits))"),
+            0,
+            "the way back starts with the last year",
+        ),
+    ],
+)
+def test_a_slip_nobody_had_tried_is_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("by-hand", by_hand("np.float64(9), np.int64(8), np.array(3.0)")),
+        ("share", share('{"f1": dg * f2 / total**2, "f2": -dg * f1 / total**2}')),
+        ("share", share("np.array(dg * f2 / total**2), np.array(-dg * f1 / total**2)")),
+        ("share", share("np.array([f2, -f1]) * dg / total**2")),
+        ("gate", gate().replace("return ", "return dict(zip('wxbc', (") + ")))"),
+        ("collapsed", 'def formula_for_dx():\n    return "2 * (y - 1) * y / x * dy"'),
+        (
+            "mended",
+            "def mended_backward(dlast, start, rate, deposits):\n"
+            "    if len(deposits) == 0:\n        return dlast, 0.0, ()\n"
+            "    above = mended_backward(dlast, start * rate + deposits[0], rate, deposits[1:])\n"
+            "    return above[0] * rate, above[1] + above[0] * start, (above[0], *above[2])",
+        ),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, cell, answer):
+    assert mark(SLUG, {cell: answer}).points == full(SLUG)
+
+
+def test_a_column_at_each_point_is_told_as_such(mark):
+    marked = mark(SLUG, {"share": share("np.array([dg * f2 / total**2]), np.array([-dg * f1 / total**2])")})
+    assert marked.points["share-grade"] == 0
+    assert "as if axis 1, of size 1, was kept" in marked.text("share-grade")

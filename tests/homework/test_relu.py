@@ -46,7 +46,7 @@ def mended(dX=f"dY * {OUTSIDE}", dt=f"-(dY * np.sign(X) * {OUTSIDE}).sum(axis=0)
         ("paper", paper(squared="2 * X * dY"), 2, [("dX", "some-entries")]),
         ("paper", paper(squared="2 * relu(X)"), 2, [("dX", "ignores-dout")]),
         ("paper", paper(soft="-dY / (1 + abs(X)) ** 2"), 2, [("dX", "sign")]),
-        ("paper", paper(soft="dY / (1 + abs(X))"), 2, [("dX", None)]),
+        ("paper", paper(soft="dY / (1 + abs(X))"), 2, [("dX", "told")]),
         ("paper", paper(scores="A @ dY"), 2, [("dZ", "wrong-shape")]),
         ("paper", paper(scores="dY.T @ A"), 2, [("dZ", "transposed")]),
         ("count", 'def how_many():\n    return "a"', 0, [("count", "chose:a")]),
@@ -195,3 +195,50 @@ def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answe
     assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
         f"{cell}-grade"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer", "points", "said"),
+    [
+        ("by-hand", by_hand("[[-3, 0], [0, -5], [6, None]]"), 0, "expected float64"),
+        ("by-hand", by_hand('[["-3", "0"], ["0", "-5"], ["6", "0"]]'), 0, "expected float64"),
+        ("clipped", clipped("dout * (out > 0) / (out < 6).mean()"), 0, "is wrong in"),
+        ("clipped", clipped("out * (dout > 0)"), 0, "is wrong in"),
+        ("paper", paper(squared="relu(X) ** 2 * dY"), 2, "the slope is wanted"),
+        ("paper", paper(squared="2 * relu(X * dY)"), 2, "the ReLU cuts X"),
+        ("paper", paper(soft="dY / (1 + abs(X))"), 2, "X stands below the line as well"),
+        ("paper", paper(soft="dY / (1 + X) ** 2"), 2, "|X| is missing"),
+        ("paper", paper(soft="dY / (1 + abs(X)) - X * dY / (1 + abs(X)) ** 2"), 2, "slope of |X| is -1"),
+        ("paper", paper(soft="dY / (1 + abs(X) ** 2)"), 2, "the whole bracket"),
+        ("paper", paper(scores="(A.T @ dY) * relu(X) / X"), 2, "after the ReLU"),
+        ("paper", paper(scores="(A.T @ dY) * Z"), 2, "Z itself does not stand in it"),
+        ("mended", mended(dX=f"X * {OUTSIDE}"), 2, "in the place of the upstream gradient"),
+        ("mended", mended(dX="dY * (abs(X) > t.max())"), 2, "each column has a threshold of its own"),
+        ("mended", mended(dt="-(dY * np.sign(X) * (abs(X) < t)).sum(axis=0)"), 2, "what it should leave out"),
+        ("mended", mended(dt=f"-(abs(dY) * {OUTSIDE}).sum(axis=0)"), 2, "not of the upstream gradient"),
+        ("mended", mended(dt=f"-t * (dY * np.sign(X) * {OUTSIDE}).sum(axis=0)"), 2, "is no factor"),
+    ],
+)
+def test_a_slip_nobody_had_tried_is_told(mark, cell, answer, points, said):
+    marked = mark(SLUG, {cell: answer})
+    assert marked.points[f"{cell}-grade"] == points
+    assert said in marked.text(f"{cell}-grade")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("by-hand", by_hand("[np.array([-3, 0]), np.array([0, -5]), np.array([6, 0])]")),
+        ("by-hand", by_hand("[[np.float64(-3), 0], [0, np.int64(-5)], [6, 0]]")),
+        ("by-hand", by_hand("np.array([[-3, 0], [0, -5], [6, 0]], dtype=np.int8)")),
+        ("clipped", clipped("dout * (out * (6 - out) > 0)")),
+        ("clipped", clipped("dout * np.sign(out) * np.sign(6 - out)")),
+        ("paper", paper("2 * sqrt(Y) * dY", "dY * (1 - abs(Y)) ** 2", "(dY.T @ A).T")),
+        (
+            "mended",
+            "def mended_backward(dY, X, t):\n    dY[abs(X) <= t] = 0\n    return dY, -(np.sign(X) * dY).sum(axis=0)",
+        ),
+    ],
+)
+def test_a_right_answer_of_another_kind_keeps_full_marks(mark, full, cell, answer):
+    assert mark(SLUG, {cell: answer}).points == full(SLUG)
