@@ -66,6 +66,12 @@ def test_one_wrong_gradient_costs_its_own_points_and_is_named(mark, answer, poin
 def test_what_is_said_speaks_of_samples_and_steps(mark):
     said = mark("affine", {"backward": backward(db="dout.sum(axis=0)")}).text("backward-grade")
     assert "db was summed over the samples and keeps one gradient for each step" in said
+    for cell, answer in (
+        ("mended", mended(db="dY.mean(axis=(0, 2))[:, None]")),
+        ("twin", twin(db="(dy1 + dy2).mean(axis=(0, 1))")),
+    ):
+        said = mark("affine", {"twin-backward" if cell == "twin" else cell: answer}).text(f"{cell}-grade")
+        assert "that is an average" in said
     said = mark("affine", {"backward": backward(db="dout")}).text("backward-grade")
     assert "b is used at every step of every sample" in said
 
@@ -129,7 +135,8 @@ def test_zeros_for_a_bias_that_the_own_forward_forgot_are_told_so(mark):
         ("mended", mended(db="dY.sum(axis=(0, 1))[:, None]"), 1, ("db", "summed-over-wrong-axis")),
         ("mended", mended(db="dY.sum(axis=(0, 2))"), 1, ("db", "flattened")),
         ("mended", mended(db="dY.sum(axis=2, keepdims=True)"), 1, ("db", "unsummed-broadcast")),
-        ("mended", mended(db="dY.mean(axis=(0, 2))[:, None]"), 1, ("db", None)),
+        ("mended", mended(db="dY.mean(axis=(0, 2))[:, None]"), 1, ("db", "told")),
+        ("twin-backward", twin(db="(dy1 + dy2).mean(axis=(0, 1))"), 3, ("db", "told")),
         ("twin-backward", twin(dw="2 * np.einsum('ntd,ntm->dm', x1, dy1)"), 3, ("dw", None)),
         ("twin-backward", twin(db="2 * (dy1 + dy2).sum(axis=(0, 1))"), 3, ("db", "doubled")),
         ("twin-backward", twin(db="(dy1 + dy2).sum(axis=0)"), 3, ("db", "unsummed-broadcast")),

@@ -282,6 +282,7 @@ MENDED = {
             summed_over_wrong_axis="dY.sum(axis=(0, 1))[:, None]",
             divided_by_N="dY.mean(axis=0).sum(axis=1, keepdims=True)",
             summed_too_much="dY.sum()",
+            told="dY.mean(axis=(0, 2))[:, None]",
             unknown="dY.mean(axis=(0, 2))[:, None] * 28",
             not_attempted="None",
         ),
@@ -312,6 +313,7 @@ TWIN = {
         *wrong(
             told="pairs(x1, dy1)",
             told2="pairs(x1, dy2) + pairs(x2, dy1)",
+            told3="(pairs(x1, dy1) + pairs(x2, dy2)) / dout[..., 0].size",
             halved="(pairs(x1, dy1) + pairs(x2, dy2)) / 2",
             transposed="(pairs(x1, dy1) + pairs(x2, dy2)).T",
             unsummed_broadcast="x1.swapaxes(1, 2) @ dy1 + x2.swapaxes(1, 2) @ dy2",
@@ -322,6 +324,7 @@ TWIN = {
         *right("dy1.sum(axis=(0, 1)) + dy2.sum(axis=(0, 1))", "(dy1 + dy2).sum((0, 1))"),
         *wrong(
             told="dy1.sum(axis=(0, 1))",
+            told2="(dy1 + dy2).mean(axis=(0, 1))",
             unsummed_broadcast="dy1 + dy2",
             unsummed_broadcast2="(dy1 + dy2).sum(axis=0)",
             divided_by_N="(dy1 + dy2).mean(axis=0).sum(axis=0)",
