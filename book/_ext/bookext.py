@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -104,6 +105,19 @@ def clean_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any
             context["body"] = context["body"].replace(old, new)
 
 
+def number_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """A page that is no numbered chapter counts its equations, figures and exercises from 1.
+
+    Sphinx lets such pages share one count, so an appendix would begin at equation 7.
+    """
+    for kinds in env.toc_fignumbers.values():
+        for numbers in kinds.values():
+            if all(len(number) == 1 for number in numbers.values()):
+                for new, key in enumerate(sorted(numbers, key=lambda key: numbers[key]), 1):
+                    numbers[key] = (new,)
+    return []
+
+
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 
@@ -130,6 +144,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("tab-start", TabStart)
     app.add_directive("tab-end", TabEnd)
     app.add_transform(GatherTabs)
+    app.connect("env-get-updated", number_pages, priority=999)  # after Sphinx has numbered them
     app.connect("html-page-context", clean_page, priority=999)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
