@@ -106,6 +106,21 @@ def test_the_authors_answers_earn_everything(mark, full, slug):
     assert {verdict for cell in full(slug) for verdict in marked.verdicts(cell)} == {"correct"}
 
 
+def names_left(slug):
+    """What a student's cells can use after the whole notebook has run."""
+    space = {"display": lambda *things: None}
+    for _, text, _ in LOADED[slug].cells:
+        exec(text, space)
+    return set(space)
+
+
+# The setup cell of softmax hands numeric to the student, which grading does not have.
+@pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug != "softmax"])
+def test_the_notebook_leaves_no_name_that_grading_does_not_have(slug):
+    assert "np" in names_left(slug)
+    assert "numeric" not in names_left(slug)
+
+
 @pytest.mark.parametrize("seed", [1, 20, 300])
 @pytest.mark.parametrize("slug", SLUGS)
 def test_the_authors_answers_earn_everything_with_other_random_numbers(mark, full, slug, seed):
