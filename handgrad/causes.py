@@ -187,7 +187,8 @@ def words_for(slug: str, what: str, arg: str = "", upstream: str = "") -> Words:
     if row is None:
         stem, _, tail = slug.partition(":")
         if not tail and "-by-" in slug:
-            stem, tail = slug.rsplit("-", 1)
+            stem, _, tail = slug.partition("-by-")
+            stem, tail = f"{stem}-by", f"({tail.replace('-and-', '·')})" if "-and-" in tail else tail
         row, arg = CAUSES.get(stem, Words("", "")), arg or tail
     named = {"upstream": upstream or "the upstream gradient", "it": upstream or "it"}
     return Words(*(text.format(what=what, arg=arg, **named) for text in row))

@@ -6,8 +6,10 @@ sizes where it cannot be a coincidence, or stays silent. None of them ever guess
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,13 +216,19 @@ def _factor(claim: Claim) -> _Found | None:
 
 
 def _constants(sizes: Mapping[str, Any]) -> dict[str, float]:
-    """The factors that have a name at these sizes; a size that another axis shares proves nothing."""
+    """The factors that have a name at these sizes: a size, or a product of sizes, that no others make as well."""
     known: dict[str, float] = {"sign": -1.0, "doubled": 2.0, "halved": 0.5}
     axes = {axis: size for axis, size in sizes.items() if isinstance(size, int) and size > 2}
-    for axis, size in axes.items():
-        if list(axes.values()).count(size) == 1:
-            known[f"divided-by-{axis}"] = 1.0 / size
-            known[f"multiplied-by-{axis}"] = float(size)
+    groups = [group for count in (1, 2, 3) for group in combinations(axes, count)]
+    products = {group: math.prod(axes[axis] for axis in group) for group in groups}
+    for group, product in products.items():
+        rivals = [other for other, made in products.items() if made == product]
+        if rivals == [group] or (
+            len(group) == 1 and all(len(other) > 1 for other in rivals if other != group)
+        ):
+            name = "-and-".join(group)
+            known[f"divided-by-{name}"] = 1.0 / product
+            known[f"multiplied-by-{name}"] = float(product)
     return known
 
 

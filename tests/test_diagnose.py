@@ -304,3 +304,35 @@ def test_a_wrong_part_along_one_of_three_axes_is_told_by_its_index(
     [found] = check_gradient(lambda x: np.sum(x**2), {"x": x}, {"x": dx}).findings
     assert found.cause == cause
     assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("factor", "cause", "words"),
+    [
+        (
+            1 / 28,
+            "divided-by-N-and-T",
+            "divided by (N·T) once too often: every entry is 1/(N·T) of the right one",
+        ),
+        (
+            140.0,
+            "multiplied-by-N-and-T-and-D",
+            "without its 1/(N·T·D): every entry is (N·T·D) times too large",
+        ),
+        (20.0, "multiplied-by-T-and-D", "without its 1/(T·D)"),
+        (12.0, None, "every entry is 12 times the right one; no known cause for that factor"),
+    ],
+)
+def test_a_mean_over_several_axes_too_many_or_too_few_is_named(
+    factor: float, cause: str | None, words: str
+) -> None:
+    x = np.random.default_rng(0).normal(size=(7, 4, 5))
+    report = check_gradient(lambda x: np.sum(x**2), {"x": x}, {"x": 2 * x * factor}, shapes="x: N T D")
+    assert report.findings[0].cause == cause
+    assert words in str(report)
+
+
+def test_a_factor_that_two_products_of_sizes_make_is_not_named() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 8, 4, 6))
+    report = check_gradient(lambda x: np.sum(x**2), {"x": x}, {"x": 2 * x * 24}, shapes="x: N C H W")
+    assert report.findings[0].cause is None

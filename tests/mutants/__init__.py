@@ -22,7 +22,8 @@ and batchnorm with their known mistakes. 119 of 158 (75 %) were named as expecte
 and all the right ones accepted. Nearly all the rest had been expected to have no known cause, or a more general
 one, where the layer had a name. The same author then took that name over wherever it is true and leads to the
 mistake: 158 of 160, two answers having been added. The others stand as they were. Then the diagnosis learned
-to say along which of three axes or more an answer is wrong ("some-slices"); that name was taken over in seven.
+to say along which of three axes or more an answer is wrong ("some-slices"), and to know products of sizes; those
+names were taken over in seven and in one.
 """
 
 from __future__ import annotations

@@ -484,7 +484,7 @@ MUTANTS = (
     M("dx-no-variance-path", "forgot that the variance depends on x", "missing-path:variance", DX,
       g=b_no_variance_path),
     M("dx-mean-path-sign", "plus for minus on the mean's path", "sign-of-path:mean", DX, g=b_mean_path_sign),
-    M("dx-times-m", "the closed form without its 1/(N H W)", None, DX, g=b_not_divided_by_m),
+    M("dx-times-m", "the closed form without its 1/(N H W)", "multiplied-by-N-and-H-and-W", DX, g=b_not_divided_by_m),
     M("dx-no-gamma", "forgot gamma", "missing-gamma", DX, g=b_no_gamma),
     M("dx-no-root", "divided by the variance", "missing-root", DX, g=b_no_root),
     M("dx-over-n", "dx divided by N once more", "divided-by-N", DX, g=b_dx_over_n),
