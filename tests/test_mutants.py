@@ -39,7 +39,8 @@ OF_LAYERS = """
     running-variance-std updated-in-test-mode
     missing-path:direct missing-path:mean missing-path:variance doubled-path:mean doubled-path:variance
     sign-of-path:mean scaled-path:mean doubled-path:label sign-of-path:label
-    last-step-alone steps-not-summed samples-not-summed divided-by-T divided-by-N-and-T multiplied-by-N-and-H-and-W summed-before-the-product
+    last-step-alone steps-not-summed samples-not-summed divided-by-T divided-by-N-and-T summed-before-the-product
+    multiplied-by-N-and-H-and-W
     mask-on-label-alone mask-on-row-sum-alone scores-masked steps-for-samples counted-for-samples
     normalised-over-steps normalised-over-steps-and-classes
     normalised-per-pixel normalised-per-picture normalised-over-channels normalised-per-sample normalised-together
