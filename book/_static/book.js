@@ -28,3 +28,16 @@ addEventListener("load", async () => {
     tied.append(formula, mark);
   }
 });
+
+// A result of a search shows the page's prose: no code, no TeX, not the list of contents before it.
+document.addEventListener("DOMContentLoaded", () => {
+  if (typeof Search === "undefined") return;
+  const toText = Search.htmlToText;
+  Search.htmlToText = (html, anchor) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const part of page.querySelectorAll(".cell, .onlyprint, .bd-header-article, .prev-next-area, h1")) part.remove();
+    for (const formula of page.querySelectorAll(".math"))
+      formula.textContent = formula.textContent.match(/^\\\((\w+)\\\)$/)?.[1] ?? "…";
+    return toText(page.documentElement.outerHTML, anchor);
+  };
+});
