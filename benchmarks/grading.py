@@ -1,11 +1,13 @@
-"""Grading a class, beside nbgrader and otter: speed, memory, verdicts as declared, noisy answers and attacks.
+"""Grading a class, beside nbgrader and otter: speed, memory, verdicts as declared, noisy answers, attacks, limits.
 
-    python -m benchmarks.grading                     everything; writes results/grading.json; takes half an hour
+    python -m benchmarks.grading --otter FOLDER      everything, as one run; writes results/grading.json; 40 minutes
     python -m benchmarks.grading --count 1000        1,000 generated submissions, every verdict compared
-    python -m benchmarks.grading --only normal class memory table
+    python -m benchmarks.grading --only normal class some parts; what is stored says that they are of another run
+
+    python -m benchmarks.grading --quick ...         all of it small and rough; keeps nothing
 
 otter wants an environment of its own, given as --otter FOLDER (python -m venv, pip install otter-grader
-ipykernel matplotlib); without it, its columns stay empty. Results of parts that are not run are kept.
+ipykernel matplotlib); without it, its columns stay empty.
 """
 
 from __future__ import annotations
@@ -13,36 +15,48 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import grading_attacks
-from benchmarks.grading_peers import Graded, Nbgrader, Otter, Ours
+from benchmarks import grading_attacks, grading_limits
+from benchmarks.grading_otter import Otter
+from benchmarks.grading_peers import Graded, Nbgrader, Ours
+from benchmarks.grading_runs import Run, load
 from handgrad.homework.results import Result
 from tests.submissions import KINDS, Declared, Submission, class_of, disagreement, generate
 
 __all__ = ["OUTPUT", "main", "tally"]
 
 OUTPUT = Path(__file__).parent / "results" / "grading.json"
-PARTS = ("verdicts", "normal", "memory", "table", "class")
+PARTS = ("normal", "memory", "class", "verdicts", "table", "limits", "release")
 SEED = 20261121
 CORES = "0,1"
 GRADERS = ("handgrad", "nbgrader", "otter")
 ORDINARY = {kind: share for kind, share in KINDS.items() if kind not in ("limit", "cheating", "unreadable")}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured: numbers of submissions, and of rounds."""
+
+    verdicts: int
+    ordinary: tuple[int, int, int]  # for each of GRADERS
+    rounds: int
+    hanging: tuple[int, int]  # in all, and of these hanging
+    memory: tuple[int, ...]
+    releases: int
+
+
+WHOLE = Sizes(1000, (100, 40, 12), 2, (100, 15), (100, 1000), 3)
+QUICK = Sizes(20, (6, 3, 2), 1, (6, 2), (4, 8), 1)
 # The aims, from the project's own list.
 AIMS = {"nbgrader": 5.0, "otter": 15.0, "class": 15.0, "megabytes": 600}
-
-
-def machine() -> dict[str, Any]:
-    """What was measured on, and how busy it was with other work when the part began."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
-    return {"cores": os.cpu_count(), "python": platform.python_version(), "load": round(load, 1)}
 
 
 def tally(submissions: list[Submission], folder: Path, cores: str, workers: int) -> dict[str, Any]:
@@ -58,7 +72,6 @@ def tally(submissions: list[Submission], folder: Path, cores: str, workers: int)
         if words:
             differing[f"{student} ({declared.about})"] = words
     return {
-        **machine(),
         "submissions": len(submissions),
         "as declared": len(submissions) - len(differing),
         "kinds": dict(sorted(kinds.items())),
@@ -82,7 +95,7 @@ def normal(counts: dict[str, int], rounds: int, contestants: dict[str, Any]) -> 
     In turn, round after round; each round has its own class, of which the slower graders get the first ones.
     """
     each: dict[str, list[float]] = {name: [] for name in contestants}
-    found: dict[str, Any] = {**machine(), "submissions": counts, "rounds": rounds}
+    found: dict[str, Any] = {"submissions": counts, "rounds": rounds}
     peaks: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     for turn in range(rounds):
@@ -96,6 +109,7 @@ def normal(counts: dict[str, int], rounds: int, contestants: dict[str, Any]) -> 
             each[name].append(graded.seconds / count)
             peaks[name] = max(peaks[name], graded.memory >> 20)
             agree[name] += sum(graded.points.get(student) == d.points for student, _, d in class_)
+        print(f"  round {turn + 1} of {rounds} done", flush=True)
     for name, times in each.items():
         ratios = [theirs / mine for theirs, mine in zip(times, each["handgrad"], strict=True)]
         found[name] = {
@@ -107,27 +121,29 @@ def normal(counts: dict[str, int], rounds: int, contestants: dict[str, Any]) -> 
     return found
 
 
-def class_of_100(contestants: dict[str, Any], size: int = 100, hanging: int = 15) -> dict[str, Any]:
+def class_of_100(contestants: dict[str, Any], size: int, hanging: int) -> dict[str, Any]:
     """Seconds for a class in which some loop for ever or kill the kernel."""
-    found: dict[str, Any] = {**machine(), "submissions": size, "hanging": hanging}
+    found: dict[str, Any] = {"submissions": size, "hanging": hanging}
     submissions = list(class_of(size - hanging, hanging, SEED))
     for name, contestant in contestants.items():
         contestant.put((student, data) for student, data, _ in submissions)
         graded: Graded = contestant.run()
         without = sum(graded.points.get(student) is None for student, _, _ in submissions)
+        print(f"  {name}: {graded.seconds:.0f} s", flush=True)
         found[name] = {
             "seconds": round(graded.seconds, 1),
             "megabytes": graded.memory >> 20,
+            "ended from outside": len(graded.ended),
             "without any mark": without,
             "points as declared": sum(graded.points.get(s) == d.points for s, _, d in submissions),
-            "load at the end": machine()["load"],
+            "load at the end": load(),
         }
     return found
 
 
 def memory(counts: tuple[int, ...], folder: Path, cores: str) -> dict[str, Any]:
     """The peak of everything together at 2 workers, for classes of different size."""
-    found: dict[str, Any] = machine()
+    found: dict[str, Any] = {}
     for count in counts:
         ours = Ours(folder, cores, 2)
         ours.put((student, data) for student, data, _ in generate(count, SEED, ORDINARY))
@@ -138,7 +154,7 @@ def memory(counts: tuple[int, ...], folder: Path, cores: str) -> dict[str, Any]:
 
 def table(contestants: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Noisy right answers and attacks, one notebook each: what each grader makes of them."""
-    found: dict[str, Any] = machine()
+    found: dict[str, Any] = {}
     for name, contestant in contestants.items():
         scene = grading_attacks.Scene(folder / f"scene-{name}")
         made = grading_attacks.notebooks(scene)
@@ -147,9 +163,16 @@ def table(contestants: dict[str, Any], folder: Path) -> dict[str, Any]:
             contestant.put((students[title], data) for title, data in made.items())
             graded: Graded = contestant.run()
         found[name] = grading_attacks.outcomes(graded, students, scene.worked(targets))
-        if getattr(contestant, "release", 0.0):
-            found[name]["seconds for a release"] = round(contestant.release, 1)
     return found
+
+
+def release(contestants: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Seconds to make a release of the homework, by round."""
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            times[name].append(round(contestant.released(), 1))
+    return {name: {"seconds": seconds} for name, seconds in times.items()}
 
 
 def main() -> int:
@@ -162,20 +185,14 @@ def main() -> int:
         "--otter", type=Path, metavar="FOLDER", help="a virtual environment with otter-grader"
     )
     parser.add_argument(
-        "--normal",
-        type=int,
-        nargs=3,
-        default=(100, 40, 12),
-        metavar="N",
-        help="ordinary ones for each grader",
-    )
-    parser.add_argument(
         "--cores", default=CORES, help="of every contestant, for taskset; default: %(default)s"
     )
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
+    parser.add_argument("--rounds", type=int, metavar="N", help="of the ordinary ones; default: 2")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of the verdicts' run")
+    parser.add_argument("--quick", action="store_true", help="all of it small and rough; keep nothing")
     parser.add_argument("--dry", action="store_true", help="print only; keep nothing")
     args = parser.parse_args()
+    sizes = QUICK if args.quick else WHOLE
     parts = ["verdicts"] if args.count else list(args.only)
     with tempfile.TemporaryDirectory(prefix="grading-") as name:
         folder = Path(name)
@@ -187,30 +204,36 @@ def main() -> int:
         if args.otter and "otter" not in args.without:
             contestants["otter"] = otter = Otter(folder, args.cores, args.otter.resolve())
             versions["otter-grader"] = otter.version()
-        count = args.count or 1000
-        everyone = list(generate(count, SEED)) if "verdicts" in parts else []
-        run: dict[str, Callable[[], dict[str, Any]]] = {
+        everyone = list(generate(args.count or sizes.verdicts, SEED)) if "verdicts" in parts else []
+        ordinary = dict(zip(GRADERS, sizes.ordinary, strict=True))
+        made: dict[str, Callable[[], dict[str, Any]]] = {
             "verdicts": lambda: tally(everyone, folder, "", args.workers),
-            "normal": lambda: normal(dict(zip(GRADERS, args.normal, strict=True)), args.rounds, contestants),
-            "memory": lambda: memory((100, 1000), folder, args.cores),
+            "normal": lambda: normal(ordinary, args.rounds or sizes.rounds, contestants),
+            "memory": lambda: memory(sizes.memory, folder, args.cores),
             "table": lambda: table(contestants, folder),
-            "class": lambda: class_of_100(contestants),
+            "limits": lambda: grading_limits.limits(contestants),
+            "release": lambda: release(contestants, sizes.releases),
+            "class": lambda: class_of_100(contestants, *sizes.hanging),
         }
+        run = Run(versions)
         for part in parts:
-            found = run[part]()
+            with run.part(part):
+                found = made[part]()
             print(json.dumps({part: found}, indent=1, ensure_ascii=False), flush=True)
-            if not args.dry:
-                _keep(part, found, versions)
+            if not (args.dry or args.quick):
+                _keep(run, part, found)
     return 0
 
 
-def _keep(part: str, found: dict[str, Any], versions: dict[str, str]) -> None:
-    """Put one part into the stored results; the columns of graders that were not run stay as they were."""
+def _keep(run: Run, part: str, found: dict[str, Any]) -> None:
+    """Put one part into the stored results, with the run that it is of."""
     stored = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() else {}
-    stored["versions"] = {**stored.get("versions", {}), **versions}
     stored["aims"] = AIMS
-    before = stored.get(part, {}) if part in ("class", "table") else {}
-    stored[part] = {**before, **found}
+    stored[part] = {**found, "run": run.name}
+    runs = {**stored.get("runs", {}), run.name: run.record}
+    stored["runs"] = {
+        name: runs[name] for name in runs if any(stored.get(p, {}).get("run") == name for p in PARTS)
+    }
     OUTPUT.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

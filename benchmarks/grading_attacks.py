@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.grading_peers import ROOT, SLUG, Graded
+from benchmarks.grading_peers import HIDDEN, ROOT, SLUG, Graded
 from tests.submissions import FULL
 from tests.submissions.answers import HEADS, function
 from tests.submissions.dress import BODY, DRESSES, code_cell
 from tests.submissions.hostile import CHEATS, WRONG
 
-__all__ = ["LOCKED", "NOISES", "Scene", "notebooks", "outcomes"]
+__all__ = ["ATTACKS", "LOCKED", "NOISES", "Scene", "notebook", "notebooks", "outcomes"]
 
 NOISES = {
     "a NumPy warning": "numpy-warning",
@@ -48,6 +48,24 @@ _FROM_DISK = (
     "for cell in cells:\n    if cell['metadata'].get('nbgrader', {}).get('solution'):\n"
     "        exec(''.join(cell['source']), globals())"
 )
+# Whatever file above or here holds a test that students are not shown, its text is written to a file of the student's.
+_TESTS = (
+    f"{_UP}texts = []\nfor name in ('solutions/{SLUG}/{SLUG}.ipynb', 'tests'):\n    try:\n        found = up(name)\n"
+    "    except FileNotFoundError:\n        continue\n"
+    "    texts += [path.read_text() for path in ([found] if found.is_file() else sorted(found.glob('*.py')))]\n"
+    "open({taken!r}, 'w').write('\\n'.join(texts))"
+)
+# A pickle may hold any call, which is made by whoever reads it. This one notes down who that was.
+_PICKLE = """
+import os, pickle
+called = CALLED
+class Called:
+    def __reduce__(self):
+        words = f"import os; os.getpid() == {os.getpid()} or open({called!r}, 'w').write(str(os.getpid()))"
+        return exec, (words,)
+real = pickle.dump
+pickle.dump = lambda value, file, *more, **options: real([Called(), value], file)
+"""
 _FRAMES = (
     "import sys\nframe = sys._getframe()\nwhile frame:\n"
     "    for value in [*frame.f_locals.values(), *frame.f_globals.values()]:\n"
@@ -66,7 +84,13 @@ ATTACKS: dict[str, tuple[str, dict[str, str]]] = {
 }
 SHOWN = "backward-grade"  # the graded cell that shows whether an attack has worked
 # What is done to the world outside; whether it worked is looked up there.
-LOCKED = ("edits the gradebook or the results", "deletes another submission", "reaches the network")
+LOCKED = (
+    "edits the gradebook or the results",
+    "deletes another submission",
+    "reaches the network",
+    "reads the hidden tests and takes them out",
+    "has code run in the grader's own process",
+)
 _TAMPER = "tampered by a submission"
 
 
@@ -86,7 +110,13 @@ class Scene:
     def set(self) -> Iterator[dict[str, Path]]:
         """A decoy gradebook and a decoy submission; yields where they are."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        targets = {"gradebook": self.folder / "decoy.db", "submission": self.folder / "decoy.ipynb"}
+        names = {
+            "gradebook": "decoy.db",
+            "submission": "decoy.ipynb",
+            "tests": "taken.txt",
+            "process": "called.txt",
+        }
+        targets = {what: self.folder / name for what, name in names.items()}
         for path in targets.values():
             path.write_text("untouched", encoding="utf-8")
         try:
@@ -107,6 +137,8 @@ class Scene:
             LOCKED[0]: f"open({book!r}, 'w').write({_TAMPER!r})",
             LOCKED[1]: f"import os\nos.remove({other!r})",
             LOCKED[2]: f"import socket\nsocket.create_connection(('127.0.0.1', {self.port}), 2).close()",
+            LOCKED[3]: _TESTS.replace("{taken!r}", repr(str(self.folder / "taken.txt"))),
+            LOCKED[4]: _PICKLE.replace("CALLED", repr(str(self.folder / "called.txt"))),
         }
 
     def worked(self, targets: Mapping[str, Path]) -> dict[str, bool]:
@@ -116,10 +148,13 @@ class Scene:
             LOCKED[0]: not book.exists() or book.read_text(encoding="utf-8") != "untouched",
             LOCKED[1]: not targets["submission"].exists(),
             LOCKED[2]: self.knocked,
+            LOCKED[3]: HIDDEN in targets["tests"].read_text(encoding="utf-8"),
+            LOCKED[4]: targets["process"].read_text(encoding="utf-8").isdigit(),
         }
 
 
-def _notebook(cells: Mapping[str, str], added: str = "", noise: str = "") -> bytes:
+def notebook(cells: Mapping[str, str], added: str = "", noise: str = "") -> bytes:
+    """The author's own notebook with other answers, a cell added, a dress put on."""
     nb: dict[str, Any] = json.loads((ROOT / "solutions" / SLUG / f"{SLUG}.ipynb").read_text(encoding="utf-8"))
     for cell in nb["cells"]:
         grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -136,11 +171,11 @@ def _notebook(cells: Mapping[str, str], added: str = "", noise: str = "") -> byt
 def notebooks(scene: Scene) -> dict[str, bytes]:
     """Every notebook of this part, by its name in the table."""
     assert set(NOISES.values()) <= set(BODY)
-    made = {name: _notebook({}, noise=noise) for name, noise in NOISES.items()}
+    made = {name: notebook({}, noise=noise) for name, noise in NOISES.items()}
     for name, (added, answers) in ATTACKS.items():
-        made[name] = _notebook({**WRONG, **answers}, added)
+        made[name] = notebook({**WRONG, **answers}, added)
     for name, added in scene.attacks().items():
-        made[name] = _notebook({}, added)
+        made[name] = notebook({}, added)
     return made
 
 

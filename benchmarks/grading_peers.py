@@ -18,11 +18,11 @@ from time import perf_counter
 
 from benchmarks.grading_memory import Peak, peak_while
 
-__all__ = ["ROOT", "Graded", "Nbgrader", "Otter", "Ours", "bound"]
+__all__ = ["HIDDEN", "ROOT", "SLUG", "Graded", "Nbgrader", "Notebooks", "Ours", "bound", "environment"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SLUG = "affine"
-OTTER_LIMIT = 60.0  # seconds; otter has none of its own, so a submission that hangs is ended from outside
+HIDDEN = "a hidden test"  # stands in the tests of those graders that have hidden ones
 
 Notebooks = Iterable[tuple[str, bytes]]
 
@@ -34,6 +34,15 @@ class Graded:
     seconds: float = 0.0
     memory: int = 0  # bytes at the most, the grader and all that it starts
     points: dict[str, dict[str, float] | None] = field(default_factory=dict)
+    told: dict[str, str] = field(
+        default_factory=dict
+    )  # what the teacher is told of a student, beside the points
+    ended: set[str] = field(
+        default_factory=set
+    )  # students whose notebook was ended from outside: it took too long
+    cut: set[str] = field(
+        default_factory=set
+    )  # students whose notebook was ended from outside: it took too much
 
 
 def bound(argv: Sequence[str], cores: str) -> list[str]:
@@ -41,11 +50,12 @@ def bound(argv: Sequence[str], cores: str) -> list[str]:
     return ["taskset", "-c", cores, *argv] if cores and shutil.which("taskset") else list(argv)
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
+    """What a contestant runs with: one thread of linear algebra, this package, nobody's own settings."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    made = {**os.environ, **threads, "PYTHONPATH": str(ROOT), "IPYTHONDIR": "", **more}
-    made.pop("PYTHONWARNINGS", None)
-    made.pop("IPYTHONDIR")
+    made = {**os.environ, **threads, "PYTHONPATH": str(ROOT), **more}
+    for name in ("PYTHONWARNINGS", "IPYTHONDIR"):
+        made.pop(name, None)
     return made
 
 
@@ -76,21 +86,39 @@ class Ours:
     def run(self) -> Graded:
         """Grade all. Raises RuntimeError if the command fails."""
         start = perf_counter()
-        done, memory = peak_while(self.argv(), ROOT, _environment())
-        graded = Graded(perf_counter() - start, memory)
+        done, peak = peak_while(self.argv(), ROOT, environment())
+        graded = Graded(perf_counter() - start, peak.bytes)
         if done.returncode != 0:
             raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
         for path in sorted((self.folder / "graded" / "results").glob("*.json")):
             stored = json.loads(path.read_text(encoding="utf-8"))
             marks = {part["grade_id"]: part["points"] for part in stored["parts"]}
             graded.points[stored["student"]] = marks if stored["state"] == "graded" else None
+            graded.told[stored["student"]] = "; ".join(hint["words"] for hint in stored["suspicions"])
         return graded
+
+    def released(self) -> float:
+        """Seconds to make a release of the homework, executed as the others' are not."""
+        root = self.folder.parent / "released"
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(ROOT / "solutions" / SLUG, root / "solutions" / SLUG)
+        start = perf_counter()
+        argv = [sys.executable, "-m", "handgrad", "sync", SLUG]
+        subprocess.run(bound(argv, self.cores), cwd=root, env=environment(), capture_output=True, check=True)
+        seconds = perf_counter() - start
+        if not (root / "exercises" / SLUG / f"{SLUG}.ipynb").is_file():
+            raise RuntimeError("handgrad sync has made no notebook for students")
+        return seconds
 
 
 class Nbgrader:
-    """`nbgrader autograde`, as it comes: one submission after the other, 30 s a cell."""
+    """`nbgrader autograde`, as it comes: one submission after the other, 30 s a cell.
 
-    release = 0.0  # seconds for the release that `put` made
+    It has no limit of memory: what has taken `most` bytes loses its largest process, as the system would end it when
+    memory has run out.
+    """
+
+    most = 0
 
     def __init__(self, folder: Path, cores: str) -> None:
         self.folder, self.cores = folder / "nbgrader", cores
@@ -98,21 +126,28 @@ class Nbgrader:
     def _argv(self, *argv: str) -> list[str]:
         return bound([sys.executable, "-m", "nbgrader", *argv], self.cores)
 
-    def _run(self, *argv: str) -> tuple[subprocess.CompletedProcess[str], int]:
-        environment = _environment(JUPYTER_CONFIG_DIR=str(self.folder / "jupyter"))
-        return peak_while(self._argv(*argv), self.folder, environment)
+    def _run(self, *argv: str) -> tuple[subprocess.CompletedProcess[str], Peak]:
+        own = environment(JUPYTER_CONFIG_DIR=str(self.folder / "jupyter"))
+        return peak_while(self._argv(*argv), self.folder, own, self.most)
 
-    def put(self, notebooks: Notebooks) -> None:
-        """A course with its release, and the submissions. Raises RuntimeError if nbgrader makes no release."""
+    def released(self) -> float:
+        """Seconds to make a release of the homework. Raises RuntimeError if nbgrader makes none."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         shutil.copy(ROOT / "nbgrader_config.py", self.folder)
         shutil.copytree(ROOT / "solutions" / SLUG, self.folder / "solutions" / SLUG)
+        path = self.folder / "solutions" / SLUG / f"{SLUG}.ipynb"
+        path.write_text(hidden(path.read_text(encoding="utf-8")), encoding="utf-8")
         start = perf_counter()
         done, _ = self._run("generate_assignment", SLUG, "--create", "--force")
-        self.release = perf_counter() - start
+        seconds = perf_counter() - start
         if done.returncode != 0:
             raise RuntimeError(done.stderr[-2000:])
+        return seconds
+
+    def put(self, notebooks: Notebooks) -> None:
+        """A course with its release, and the submissions. Raises RuntimeError if nbgrader makes no release."""
+        self.released()
         for student, data in notebooks:
             path = self.folder / "grading" / "submitted" / student / SLUG / f"{SLUG}.ipynb"
             path.parent.mkdir(parents=True)
@@ -123,12 +158,35 @@ class Nbgrader:
         from nbgrader.api import Gradebook
 
         start = perf_counter()
-        _, memory = self._run("autograde", SLUG)
-        graded = Graded(perf_counter() - start, memory)
+        _, peak = self._run("autograde", SLUG)
+        graded = Graded(perf_counter() - start, peak.bytes)
         with Gradebook(f"sqlite:///{self.folder}/grading/gradebook.db") as book:
             for path in sorted((self.folder / "grading" / "submitted").iterdir()):
                 graded.points[path.name] = _marks(book, path.name)
+                graded.told[path.name] = _asked(book, path.name)
+                if peak.cut:
+                    graded.cut.add(path.name)
         return graded
+
+
+def hidden(text: str) -> str:
+    """The homework's source with a hidden test, as nbgrader has them: a cell's lines that no release holds."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade") and cell["cell_type"] == "code":
+            lines = ["### BEGIN HIDDEN TESTS", f"assert True  # {HIDDEN}", "### END HIDDEN TESTS"]
+            cell["source"] = "\n".join([*lines, "".join(cell["source"])])
+            return json.dumps(notebook)
+    raise ValueError(f"{SLUG}: no graded cell")
+
+
+def _asked(book: object, student: str) -> str:
+    """nbgrader's way to tell a teacher something: the cells that it asks them to look at."""
+    try:
+        (notebook,) = book.find_submission(SLUG, student).notebooks  # type: ignore[attr-defined]
+    except Exception:
+        return ""
+    return ", ".join(grade.name for grade in notebook.grades if grade.needs_manual_grade)
 
 
 def _marks(book: object, student: str) -> dict[str, float] | None:
@@ -137,121 +195,3 @@ def _marks(book: object, student: str) -> dict[str, float] | None:
     except Exception:  # nbgrader keeps no submission that it could not run
         return None
     return {grade.name: float(grade.score) for grade in notebook.grades}
-
-
-# The graded cells as otter's tests: one case for each gradient, as otter gives a case all of its points or none.
-OTTER_TEST = '''
-from otter.test_files import test_case
-
-OK_FORMAT = False
-name = "{name}"
-points = None
-SEEN = {{}}
-
-
-def judged(env):
-    """The reports of the graded cell, made once for all cases of this question."""
-    if not SEEN:
-        space = dict(env)
-        shown = []
-        space["display"] = lambda *things: shown.extend(things)
-        exec({code!r}, space)
-        SEEN.update((key, True) for report in shown for key in report.parts if report.points({{key: 1}}) == 1)
-        SEEN[""] = True  # judged, with whatever outcome
-    return SEEN
-
-{cases}
-'''
-OTTER_CASE = """
-@test_case(points={points}, hidden=False)
-def test_{param}(env):
-    assert judged(env).get({param!r})
-"""
-OTTER_PARTS = {
-    "forward-grade": {"out": 2},
-    "backward-grade": {"dx": 2, "dw": 2, "db": 1},
-    "paper-grade": {"dW": 1, "dX": 1, "db": 1},
-    "mended-grade": {"dX": 1, "db": 1},
-    "twin-grade": {"dx1": 1, "dx2": 1, "dw": 1, "db": 1},
-}
-
-
-class Otter:
-    """`otter run`, which grades one submission without a container."""
-
-    def __init__(self, folder: Path, cores: str, venv: Path) -> None:
-        self.folder, self.cores, self.venv = folder / "otter", cores, venv
-
-    def version(self) -> str:
-        """The version installed in the environment given."""
-        code = "from importlib.metadata import version; print(version('otter-grader'))"
-        done = subprocess.run([str(self.venv / "bin" / "python"), "-c", code], capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def _environment(self) -> dict[str, str]:
-        return _environment(PATH=f"{self.venv / 'bin'}{os.pathsep}{os.environ['PATH']}")
-
-    def put(self, notebooks: Notebooks) -> None:
-        """The homework's cells as otter's tests, zipped by otter itself, and the submissions."""
-        from handgrad.homework import source
-
-        shutil.rmtree(self.folder, ignore_errors=True)
-        (self.folder / "tests").mkdir(parents=True)
-        (self.folder / "submitted").mkdir()
-        for part in source.load(ROOT, SLUG).parts:
-            worth = OTTER_PARTS[part.grade_id]
-            cases = "\n".join(
-                OTTER_CASE.format(param=param, points=points) for param, points in worth.items()
-            )
-            text = OTTER_TEST.format(name=part.grade_id, code=part.code, cases=cases)
-            path = self.folder / "tests" / f"{part.grade_id.replace('-', '_')}.py"
-            path.write_text(text, encoding="utf-8")
-        (self.folder / "otter_config.json").write_text("{}", encoding="utf-8")
-        argv = [
-            str(self.venv / "bin" / "otter"),
-            "generate",
-            "-t",
-            "tests",
-            "-o",
-            "autograder.zip",
-            "--no-environment",
-        ]
-        subprocess.run(argv, cwd=self.folder, env=self._environment(), capture_output=True, check=True)
-        for student, data in notebooks:
-            (self.folder / "submitted" / f"{student}.ipynb").write_bytes(data)
-
-    def run(self) -> Graded:
-        """Grade all, one after the other."""
-        graded = Graded()
-        start = perf_counter()
-        for path in sorted((self.folder / "submitted").iterdir()):
-            graded.points[path.stem] = self._one(path, graded)
-        graded.seconds = perf_counter() - start
-        return graded
-
-    def _one(self, path: Path, graded: Graded) -> dict[str, float] | None:
-        out = self.folder / "out" / path.stem
-        out.mkdir(parents=True)
-        argv = [str(self.venv / "bin" / "otter"), "run", "-a", "autograder.zip", "-o", str(out), str(path)]
-        child = subprocess.Popen(
-            bound(argv, self.cores),
-            cwd=self.folder,
-            env=self._environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        peak = Peak(child.pid)
-        try:
-            child.wait(OTTER_LIMIT)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, 9)
-            child.wait()
-            return None
-        finally:
-            graded.memory = max(graded.memory, peak.stop())
-        try:
-            tests = json.loads((out / "results.json").read_text(encoding="utf-8"))["tests"]
-        except (OSError, ValueError):
-            return None
-        return {test["name"]: float(test["score"]) for test in tests if "score" in test}

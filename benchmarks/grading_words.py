@@ -9,29 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.grading import GRADERS, OUTPUT
+from benchmarks import grading_runs
+from benchmarks.grading import GRADERS, OUTPUT, PARTS
 from benchmarks.grading_attacks import ATTACKS, LOCKED, NOISES
+from benchmarks.grading_limits import ROWS
 
 __all__ = ["main", "words"]
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- grading -->", "<!-- end of grading -->"
 MISSING = "not run"
-# Measured on an earlier day on another homework, or read in the peers' code: too slow or too harmful to run again.
-EARLIER = {
-    "a loop that does not end": (
-        "ended by its instructions, the rest counts",
-        "30 s a cell",
-        "no limit at all",
-    ),
-    "50 GB asked for": ("a MemoryError, the rest counts", "no limit, all of it lost", "the same"),
-    "code run in the grader's own process": ("none: JSON comes back", "–", "yes, through its pickle"),
-    "numerical differentiation as the answer": (
-        "full marks, and the teacher is told",
-        "not noticed",
-        "not noticed",
-    ),
-}
 
 
 def _row(cells: list[str]) -> str:
@@ -39,19 +26,17 @@ def _row(cells: list[str]) -> str:
 
 
 def words(stored: dict[str, Any]) -> str:
-    """The tables, in Markdown."""
-    versions = ", ".join(f"{name} {number}" for name, number in stored["versions"].items())
-    verdicts, normal, memory = stored["verdicts"], stored["normal"], stored["memory"]
+    """The tables, in Markdown; first, whether all of it was measured in one run."""
+    verdicts, normal, memory, hanging = (stored[part] for part in ("verdicts", "normal", "memory", "class"))
     lines = [
-        f"{versions}; {verdicts['cores']} cores, Python {verdicts['python']}.",
+        grading_runs.words(stored, PARTS),
         "",
         f"**Verdicts.** {verdicts['as declared']:,} of {verdicts['submissions']:,} generated submissions got what they "
         "were declared to get: the points of every part, the cause of every mistake, the limit that was met. "
         + ", ".join(f"{number} {kind}" for kind, number in verdicts["kinds"].items())
         + ".",
         "",
-        f"**Speed and memory.** Load of the machine when the parts began: ordinary {normal['load']}, "
-        f"class {stored['class']['load']}, memory {memory['load']}.",
+        "**Speed and memory.**",
         "",
         _row(["", *GRADERS]),
         _row(["---", *["---:"] * len(GRADERS)]),
@@ -60,17 +45,20 @@ def words(stored: dict[str, Any]) -> str:
             ["the same as multiples of handgrad's (median of the rounds)", *_each(normal, "times handgrad's")]
         ),
         _row(["points as declared", *_each(normal, "points as declared")]),
+        _row(["memory, the grader and all that it starts, MB", *_each(normal, "megabytes")]),
         _row(
             [
-                f"seconds for a class of {stored['class']['submissions']}, "
-                f"{stored['class']['hanging']} of which hang or kill the kernel",
-                *_each(stored["class"], "seconds"),
+                f"seconds for a class of {hanging['submissions']}, "
+                f"{hanging['hanging']} of which hang or kill the kernel",
+                *_each(hanging, "seconds"),
             ]
         ),
-        _row(["of these with the points declared", *_each(stored["class"], "points as declared")]),
-        _row(["memory of everything together, MB", *_each(normal, "megabytes")]),
+        _row(["the same as multiples of handgrad's", *_times(hanging)]),
+        _row(["of these with the points declared", *_each(hanging, "points as declared")]),
+        _row(["ended from outside, after 30 s", *_each(hanging, "ended from outside")]),
+        _row(["seconds for a release of the homework", *_each(stored.get("release", {}), "seconds")]),
         "",
-        "Memory at 2 workers, by the size of the class: "
+        "handgrad's memory at 2 workers, by the size of the class: "
         + ", ".join(f"{size}: {memory[size]['megabytes']} MB" for size in memory if size.isdigit())
         + ".",
         "",
@@ -84,9 +72,16 @@ def words(stored: dict[str, Any]) -> str:
         lines.append(
             _row([title, *(stored["table"].get(grader, {}).get(name, MISSING) for grader in GRADERS)])
         )
-    lines += [_row([f"{name} *", *cells]) for name, cells in EARLIER.items()]
-    lines.append("\n\\* the peers' cells: as found earlier, on another homework; not run again.")
+    for name in ROWS:
+        found = (stored.get("limits", {}).get(grader, {}).get(name, {}) for grader in GRADERS)
+        lines.append(_row([name, *(about.get("words", MISSING) for about in found)]))
     return "\n".join(lines)
+
+
+def _times(part: dict[str, Any]) -> list[str]:
+    """The seconds of each grader as multiples of the first one's."""
+    seconds = [part.get(grader, {}).get("seconds") for grader in GRADERS]
+    return [f"{value / seconds[0]:.1f}" if value and seconds[0] else MISSING for value in seconds]
 
 
 def _each(part: dict[str, Any], key: str) -> list[str]:

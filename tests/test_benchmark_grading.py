@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,7 +10,16 @@ import sys
 
 import pytest
 
-from benchmarks import grading, grading_attacks, grading_memory, grading_peers
+from benchmarks import (
+    grading,
+    grading_attacks,
+    grading_limits,
+    grading_memory,
+    grading_otter,
+    grading_peers,
+    grading_runs,
+    grading_words,
+)
 from handgrad.homework import source
 from tests.submissions import FULL, class_of, generate
 
@@ -24,15 +34,15 @@ def test_a_thousand_submissions_were_graded_as_declared() -> None:
     assert set(verdicts["kinds"]) == {declared.kind for _, _, declared in generate(100, 1)}
 
 
-@pytest.mark.parametrize("part", grading.PARTS)
-def test_the_stored_result_says_how_busy_the_machine_was(part: str) -> None:
-    assert STORED[part]["load"] >= 0
+def test_the_readme_says_what_is_stored() -> None:
+    assert grading_words.words(STORED) in grading_words.README.read_text(encoding="utf-8")
 
 
 def test_the_table_has_every_row_for_every_grader() -> None:
     rows = {*grading_attacks.NOISES, *grading_attacks.ATTACKS, *grading_attacks.LOCKED}
     for name in grading.GRADERS:
         assert rows <= set(STORED["table"][name])
+        assert set(grading_limits.ROWS) <= set(STORED["limits"][name])
 
 
 def test_no_attack_of_the_table_gains_anything_here_and_no_noise_costs_anything() -> None:
@@ -42,11 +52,48 @@ def test_no_attack_of_the_table_gains_anything_here_and_no_noise_costs_anything(
     assert {ours[row] for row in grading_attacks.LOCKED} == {"no"}
 
 
-def test_otters_tests_give_the_points_of_the_homework() -> None:
-    worth = {part: sum(cases.values()) for part, cases in grading_peers.OTTER_PARTS.items()}
-    assert worth == {
-        part.grade_id: part.max_points for part in source.load(grading_peers.ROOT, "affine").parts
-    }
+def test_here_a_loop_and_memory_without_end_cost_their_own_part_alone_and_the_teacher_is_told_of_differences() -> (
+    None
+):
+    loop, memory, numerical = (STORED["limits"]["handgrad"][row]["words"] for row in grading_limits.ROWS)
+    assert loop.endswith("the rest counts")
+    assert memory.endswith("the rest counts")
+    assert numerical == "full marks, the teacher is told"
+
+
+AFFINE = {part.grade_id: part for part in source.load(grading_peers.ROOT, "affine").parts}
+
+
+@pytest.mark.parametrize("part", AFFINE.values(), ids=AFFINE)
+def test_otters_cases_are_worth_the_part(part: source.Part) -> None:
+    assert sum(points for _, points, _, _ in grading_otter.cases(part)) == part.max_points
+
+
+def test_a_share_for_ones_own_forward_is_a_case_of_its_own() -> None:
+    found = grading_otter.cases(AFFINE["backward-grade"])
+    assert ("dx", 1.0, 0.5, 0.5) in found
+    assert ("dx", 1.0, 1.0, 0.5) in found
+
+
+def test_a_part_whose_points_cannot_be_read_from_its_cell_is_refused() -> None:
+    part = dataclasses.replace(AFFINE["forward-grade"], max_points=3.0)
+    with pytest.raises(ValueError, match=r"forward-grade.*which is not 3 points"):
+        grading_otter.cases(part)
+
+
+def test_otters_master_has_every_part_with_its_answers() -> None:
+    text = json.dumps(grading_otter.master())
+    assert text.count("# BEGIN QUESTION") == text.count("# BEGIN TESTS") == len(AFFINE)
+    assert "def affine_backward" in text
+
+
+def test_nbgraders_source_has_a_hidden_test_that_its_release_must_not_show() -> None:
+    notebook = json.dumps(grading_otter.master())
+    with pytest.raises(ValueError, match="no graded cell"):
+        grading_peers.hidden(notebook)
+    path = grading_peers.ROOT / "solutions" / "affine" / "affine.ipynb"
+    assert grading_peers.HIDDEN not in path.read_text(encoding="utf-8")
+    assert grading_peers.HIDDEN in grading_peers.hidden(path.read_text(encoding="utf-8"))
 
 
 def test_a_class_has_as_many_hanging_ones_as_asked_and_is_mixed() -> None:
@@ -60,14 +107,26 @@ def test_memory_counts_a_process_and_its_children() -> None:
     held = "x = bytearray(60_000_000); x[::4096] = b'1' * len(x[::4096])"
     again = f"{held}; import time; time.sleep(2)"
     child = f"import subprocess, sys; {held}; subprocess.run([sys.executable, '-c', {again!r}])"
-    if grading_memory.pss_of_tree(os.getpid()) == 0:
+    if not grading_memory.pss_of_tree(os.getpid()):
         pytest.skip("no /proc here")
     done, peak = grading_memory.peak_while(
         [sys.executable, "-c", child], grading_peers.ROOT, dict(os.environ)
     )
     assert isinstance(done, subprocess.CompletedProcess)
     assert done.returncode == 0
-    assert 120_000_000 < peak < 300_000_000
+    assert 120_000_000 < peak.bytes < 300_000_000
+    assert not peak.cut
+
+
+def test_what_takes_too_much_loses_its_largest_process() -> None:
+    child = "held = []\nwhile True:\n    held.append(b'1' * 10**7)\n    __import__('time').sleep(0.02)"
+    parent = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode == -9)"
+    if not grading_memory.pss_of_tree(os.getpid()):
+        pytest.skip("no /proc here")
+    argv = [sys.executable, "-c", parent]
+    done, peak = grading_memory.peak_while(argv, grading_peers.ROOT, dict(os.environ), 200_000_000)
+    assert done.returncode == 1
+    assert peak.cut
 
 
 def test_a_mark_taken_by_an_attack_is_told_as_such() -> None:
@@ -79,6 +138,41 @@ def test_a_mark_taken_by_an_attack_is_told_as_such() -> None:
     assert grading_attacks.outcomes(right, {"reaches the network": "s"}, {"reaches the network": True}) == {
         "reaches the network": "yes"
     }
+
+
+def test_the_words_for_a_limit_are_of_what_was_seen() -> None:
+    row, right = grading_limits.ROWS[0], dict(FULL)
+    lost = {**right, grading_limits.PART: 0.0}
+    seen = {
+        "ended after 3 s; the rest counts": grading_peers.Graded(3.1, points={"s": lost}),
+        "ended after 3 s; 2 of the rest's 12 lost": grading_peers.Graded(
+            3.1, points={"s": {**lost, "forward-grade": 0.0}}
+        ),
+        "not ended after 60 s; all of it lost": grading_peers.Graded(61, points={"s": None}, ended={"s"}),
+        "not ended at 4 GB; all of it lost": grading_peers.Graded(9, points={"s": None}, cut={"s"}),
+    }
+    assert {grading_limits.said(row, graded) for graded in seen.values()} == set(seen)
+    for words, graded in seen.items():
+        assert grading_limits.said(row, graded) == words
+    told = grading_peers.Graded(points={"s": right}, told={"s": "x"})
+    assert grading_limits.said(grading_limits.ROWS[2], told) == "full marks, the teacher is told"
+    told.told.clear()
+    assert grading_limits.said(grading_limits.ROWS[2], told) == "full marks, nobody is told"
+
+
+def test_a_part_of_another_run_cannot_pose_as_one_of_this() -> None:
+    first, second = grading_runs.Run({"handgrad": "1"}), grading_runs.Run({"handgrad": "2"})
+    first.name, second.name = "2001-01-01T01:00:00+00:00", "2001-01-02T01:00:00+00:00"
+    runs = {run.name: run.record for run in (first, second)}
+    whole = {"a": {"run": first.name}, "b": {"run": first.name}, "runs": runs}
+    said = grading_runs.words(whole, ("a", "b"))
+    assert said.startswith("**One run**, begun 2001-01-01 at 01:00:00 UTC, of all parts: handgrad 1;")
+    mixed = grading_runs.words({**whole, "b": {"run": second.name}}, ("a", "b"))
+    assert mixed.startswith("**Not one run.**")
+    assert "- b: begun 2001-01-02 at 01:00:00 UTC; handgrad 2;" in mixed
+    assert "- b: in a run that was not noted, or not at all." in grading_runs.words(
+        {**whole, "b": {}}, ("a", "b")
+    )
 
 
 def test_a_difference_from_what_was_declared_is_counted(tmp_path) -> None:
