@@ -137,6 +137,14 @@ def _dout_mixed(back: Callable[..., Array]) -> Backward:
     return backward
 
 
+def _nothing_moved(dout: Array, cache: Cache) -> Gradients:
+    """dout and the cache laid out as rows without moving their channels, and dx laid out back alike."""
+    x, x_hat, mean, std, gamma = cache
+    rows, x, x_hat = (_as_it_lies(a, (-1, len(gamma))) for a in (dout, x, x_hat))
+    dx, dgamma, dbeta = batchnorm.backward(rows, (x, x_hat, mean, std, gamma))
+    return dx.reshape(dout.shape), dgamma, dbeta
+
+
 def _as_it_lies(rows: Array, shape: tuple[int, ...]) -> Array:
     return rows.reshape(shape)
 
@@ -169,6 +177,13 @@ AXES = (
         "pictures of the batch.",
     ),
     Mistake(
+        "paths-over-all-channels",
+        _averaged_over(0, 1, 2, 3),
+        ("dx",),
+        "the averages in dx were taken over all channels together: every channel has a mean and a variance of its "
+        "own.",
+    ),
+    Mistake(
         "dx-back-without-moving-channels",
         _dx(lambda dout, cache: as_rows(_right_backward(dout, cache)[0]).reshape(dout.shape)),
         ("dx",),
@@ -188,6 +203,14 @@ AXES = (
         _dout_mixed(_as_it_lies),
         ("dx", "dgamma", "dbeta"),
         "a row of dout held pixels of one channel, not the channels of one pixel: a reshape moves no axis.",
+        cause="channels-mixed",
+    ),
+    Mistake(
+        "nothing-moved",
+        _nothing_moved,
+        ("dx", "dgamma", "dbeta"),
+        "a row of dout, and one of the normalised x, held pixels of one channel, not the channels of one pixel: a "
+        "reshape moves no axis.",
         cause="channels-mixed",
     ),
     Mistake(

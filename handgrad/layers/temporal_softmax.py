@@ -157,6 +157,16 @@ def _normalised_along(axes: tuple[int, ...]) -> Loss:
     return wrong_loss
 
 
+def _log_of_more(little: float) -> Loss:
+    """The logarithm taken of the probability plus a little."""
+
+    def wrong_loss(x: Array, y: Array, mask: Mask) -> tuple[Any, Array]:
+        at_label = (_probabilities(x) * _one_hot(x, y)).sum(axis=2)
+        return -np.sum(mask * np.log(at_label + little)) / len(x), loss(x, y, mask)[1]
+
+    return wrong_loss
+
+
 def _scores_masked(x: Array, y: Array, mask: Mask) -> tuple[Any, Array]:
     every_step = np.ones_like(mask)
     return loss(x * mask[..., None], y, every_step)[0], loss(x, y, mask)[1]
@@ -242,6 +252,18 @@ MISTAKES = (
         "the scores of the steps that do not count were set to 0: that makes all their classes equally probable, and "
         "their terms still stand in the loss.",
         role="loss",
+    ),
+    *(
+        Mistake(
+            f"log-of-p-plus-{little:.0e}",
+            _log_of_more(little),
+            ("loss",),
+            f"{little:.0e} was added to the probability before the logarithm: that is another loss. Scores less their "
+            "row's maximum need no such number.",
+            cause="number-in-logarithm",
+            role="loss",
+        )
+        for little in (1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
     ),
     Mistake(
         "multiplied-by-N",

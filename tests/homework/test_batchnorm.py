@@ -294,6 +294,53 @@ def test_the_homework_has_sixteen_points(full):
     assert sum(full(SLUG).values()) == 16
 
 
+BOTH = ("g.mean(axis=2, keepdims=True)", "x_hat * (g * x_hat).mean(axis=2, keepdims=True)")
+WIDE = tuple(average.replace("axis=2", "axis=(0, 2)") for average in BOTH)
+UNSCALED = tuple(average.replace("g.mean", "dout.mean").replace("(g *", "(dout *") for average in BOTH)
+
+# cell, gradient, answer, what is told of it
+TOLD = [
+    ("paper", "ds", paper(ds="-sum(dout, axis=D, keepdims=True) / s**2"), "it is missing"),
+    ("paper", "dxc", paper(dxc="dout / s + a * xc * ds"), "its s is missing"),
+    ("paper", "dxc", paper(dxc="dout / s - a * xc * ds / s"), "the minus is in ds already"),
+    ("paper", "dxc", paper(dxc="dout + a * xc * ds / s"), "on its direct path xc is divided by s"),
+    ("paper", "dxc", paper(dxc="dout / s + a * ds / s"), "xc is missing"),
+    ("paper", "dx", paper(dx="-a * sum(dxc, axis=D, keepdims=True)"), "the direct one is missing"),
+    ("paper", "dx", paper(dx="dxc * (1 - a)"), "sum over them"),
+    *(
+        ("mended", "dx", mended(dx=dx), words)
+        for dx, words in [
+            (f"(g - {WIDE[0]} - {BOTH[1]}) / std", "through the mean runs over N, too"),
+            (f"(g - {BOTH[0]} - {WIDE[1]}) / std", "through the variance runs over N, too"),
+            (f"(g + {BOTH[0]} - {BOTH[1]}) / std", "the path through the mean has the wrong sign"),
+            (f"(g - {BOTH[0]} + {BOTH[1]}) / std", "the path through the variance has the wrong sign"),
+            ("g", "the way from there to x is missing"),
+            (f"gamma[:, None] * (g - {BOTH[0]} - {BOTH[1]}) / std", "gamma stands there twice"),
+            (f"(g - {UNSCALED[0]} - {UNSCALED[1]}) / std", "start from dout times gamma, too"),
+        ]
+    ),
+    ("mended", "dbeta", mended(dbeta="g.sum(axis=(0, 2))"), "beta is added"),
+]
+
+
+@pytest.mark.parametrize(("cell", "part", "answer", "words"), TOLD)
+def test_a_slip_on_paper_or_in_the_groups_is_told_at_any_seed(mark, full, cell, part, answer, words):
+    lost = 2 if part == "dx" and cell == "mended" else 1
+    for seed in (0, 20):
+        with seeded(seed):
+            marked = mark(SLUG, {cell: answer})
+        assert marked.causes(f"{cell}-grade") == [(part, "told")]
+        assert marked.points[f"{cell}-grade"] == full(SLUG)[f"{cell}-grade"] - lost
+        assert words in marked.text(f"{cell}-grade")
+
+
+def test_an_eps_of_its_own_in_test_mode_costs_out(mark):
+    slip = forward(eps="p.get('eps', 1e-5) if p['mode'] == 'train' else 1e-5")
+    marked = mark(SLUG, {"forward": slip})
+    assert marked.points["forward-grade"] == 1
+    assert marked.causes("forward-grade") == [("out", "eps-hard-coded")]
+
+
 @pytest.mark.parametrize(("cell", "answer", "points", "cause", "words"), WRONG)
 def test_one_mistake_costs_its_own_points_and_is_named(mark, cell, answer, points, cause, words):
     marked = mark(SLUG, {cell: answer})

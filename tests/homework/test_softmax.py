@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -185,7 +187,7 @@ WRONG = [
         temperature(dt="-(dZ * S).sum() / t"),
         2,
         ("dt", "told"),
-        "the square is missing",
+        "A power of t is missing",
     ),
     (
         "temperature-gradients",
@@ -202,6 +204,55 @@ WRONG = [
         "not summed over C",
     ),
 ]
+
+
+# cell, part, answer, what is told of it
+TOLD = [
+    ("paper", "dR", paper(dR="sum(dP / R, axis=C, keepdims=True)"), "R stands below the line"),
+    ("paper", "dE", paper(dE="dP / R + dR * E"), "its slope by each E is 1"),
+    ("paper", "dE", paper(dE="dP / R - dP * P / R"), "all the others of its column"),
+    ("paper", "da", paper(da="sum(dE * P, axis=N, keepdims=True)"), "the division by R is in dE already"),
+    ("paper", "da", paper(da="sum(dE * exp(S) / a, axis=N, keepdims=True)"), "exp(S) / a is not"),
+    *(
+        ("temperature-gradients", part, temperature(**{part: formula}), words)
+        for part, formula, words in [
+            ("dS", "dZ * t", "here dZ is multiplied by it"),
+            ("dS", "dZ / t**2", "no square"),
+            ("dS", "dZ / t * len(y) / S.shape[1]", "not the C classes"),
+            ("dt", "-(dZ * S).sum() * np.ones(1)", "Its sign alone stands there"),
+            ("dt", "(dZ * S).sum() / t", "Its sign is missing, and a power of t"),
+            ("dt", "-(dZ * Z).sum() / t**2", "was S taken, or Z?"),
+            ("dt", "-(dZ * S).sum() / t**2 / len(y)", "here it is twice"),
+            ("dt", "-(dZ * S).mean() / t**2", "that is their mean"),
+            ("dt", "-(dZ * S)[np.arange(len(y)), y].sum() / t**2", "not those of the labels alone"),
+            ("dt", "-(P / len(y) * S)[P != P[np.arange(len(y)), y][:, None]].sum() / t**2", "labels too"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(("cell", "part", "answer", "words"), TOLD)
+def test_a_slip_on_paper_or_with_the_temperature_is_told_at_any_seed(mark, full, cell, part, answer, words):
+    for seed in (0, 20):
+        with seeded(seed):
+            marked = mark(SLUG, {cell: answer})
+        assert marked.causes(GRADED[cell]) == [(part, "told")]
+        assert marked.points[GRADED[cell]] == full(SLUG)[GRADED[cell]] * (2 / 3 if cell == "paper" else 1 / 2)
+        assert words in marked.text(GRADED[cell])
+
+
+def test_a_number_added_in_the_logarithm_is_told_and_costs_the_loss_alone(mark):
+    slip = loss(value="-np.sum(mask * np.log(P[n, t, y] + 1e-8)) / N")
+    marked = mark(SLUG, {"loss": slip})
+    assert marked.points["loss-grade"] == 3
+    assert marked.causes("loss-grade") == [("loss", "number-in-logarithm")]
+
+
+def test_the_release_does_not_show_how_the_temperatures_gradient_is_formed():
+    released = (Path(__file__).resolve().parents[2] / "exercises" / SLUG / f"{SLUG}.ipynb").read_text("utf-8")
+    assert "A power of t is missing" in released
+    assert "-1 / t**2" not in released
+    assert "numeric.vjp" not in released
 
 
 @pytest.mark.parametrize(("cell", "answer", "points", "cause", "words"), WRONG)

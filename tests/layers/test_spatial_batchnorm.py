@@ -222,6 +222,37 @@ def test_a_reshape_that_moves_no_channels_is_told_in_out_and_in_the_averages() -
     assert "not the channels of one pixel: a reshape moves no axis" in str(report)
 
 
+def test_an_eps_of_its_own_in_test_mode_is_told() -> None:
+    right = layers.get(SLUG).forward
+    assert right is not None
+
+    def wrong(x: Any, gamma: Any, beta: Any, bn_param: dict[str, Any]) -> Any:
+        if bn_param["mode"] == "test":
+            return right(x, gamma, beta, {**bn_param, "eps": 1e-5})
+        return right(x, gamma, beta, bn_param)
+
+    report = check(SLUG, forward=wrong)
+    assert [(f.param, f.cause) for f in report.findings] == [("out", "eps-hard-coded")]
+    assert "eps does not come from bn_param" in str(report)
+
+
+def test_rows_of_dout_and_of_the_normalised_x_whose_channels_were_never_moved_are_told() -> None:
+    def wrong(dout: Any, cache: Any) -> Any:
+        _, x_hat, _, std, gamma = cache
+        rows, x_hat = (a.reshape(-1, len(gamma)) for a in (dout, x_hat))
+        g = gamma * rows
+        dx = (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / std
+        return dx.reshape(dout.shape), (rows * x_hat).sum(axis=0), rows.sum(axis=0)
+
+    report = check(SLUG, backward=wrong)
+    assert [(f.param, f.cause) for f in report.findings] == [
+        ("dx", "channels-mixed"),
+        ("dgamma", "channels-mixed"),
+        ("dbeta", "channels-mixed"),
+    ]
+    assert "and one of the normalised x, held pixels of one channel" in str(report)
+
+
 def backward_with(**wrong: Any) -> Any:
     """A backward that is right but for the gradients of these names, functions of dout, x_hat, std and gamma."""
 
@@ -261,6 +292,7 @@ def test_the_backward_written_out_is_right_without_a_slip() -> None:
     [
         (folded((0,)), "paths-over-samples-alone", "taken over N alone, for each pixel"),
         (folded((2, 3)), "paths-over-pixels-alone", "the pixels of each picture alone"),
+        (folded((0, 1, 2, 3)), "paths-over-all-channels", "over all channels together"),
         (folded(PIXELS, lambda N, H, W: N), "statistics-divided-by-N", "divided by N alone"),
         (folded(PIXELS, lambda N, H, W: H * W), "statistics-divided-by-pixels", "divided by H·W alone"),
         (folded(PIXELS, lambda N, H, W: 1), "statistics-not-averaged", "N·H·W times too large"),

@@ -154,6 +154,16 @@ def test_a_right_answer_is_right_in_every_case() -> None:
             "a longer sequence weighs more",
         ),
         ({"value": "-(mask * terms).sum()"}, "loss-not-averaged", "it grows with the batch"),
+        (
+            {"value": "-(mask * np.log(P[n, t, y] + 1e-8)).sum() / N"},
+            "number-in-logarithm",
+            "1e-08 was added to the probability before the logarithm",
+        ),
+        (
+            {"value": "-(mask * np.log(P[n, t, y] + 1e-6)).sum() / N"},
+            "number-in-logarithm",
+            "need no such number",
+        ),
         ({"dx": "mask[..., None] * (P - Y) / C"}, "classes-for-samples", "number of classes C"),
         ({"dx": "(P - mask[..., None] * Y) / N"}, "mask-on-label-alone", "on the label's path alone"),
         ({"dx": "mask[..., None] * P / N"}, "missing-path:label", "the row-sum path alone"),
