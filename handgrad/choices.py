@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from itertools import permutations
 from typing import Any
 
+import numpy as np
+
 from handgrad.axes import Tokens, explain, letters, shape_of
 from handgrad.causes import words_for
 from handgrad.errors import layout
@@ -20,6 +22,8 @@ __all__ = ["check_choice", "check_shape", "judged_later", "veiled"]
 _EXPECTED = re.compile(r"[:,]? expected \(.*$")
 LONGEST = 200  # characters of an answer that are looked at
 _TRIMMED = " \t\n\"'`.,;:()[]"
+_SAID_BEFORE = re.compile(r"^(option|answer|letter)\b")
+_BETWEEN = re.compile(r"[,()\[\]×]|(?<=\s)x(?=\s)")
 
 
 def check_choice(answer: Any, options: Mapping[str, str], *, right: str = "", part: str = "choice") -> Report:
@@ -37,7 +41,7 @@ def check_choice(answer: Any, options: Mapping[str, str], *, right: str = "", pa
     if type(given) is not str or len(given) > LONGEST:
         what = f"your answer is of type {type_name(given)}, expected one of {_names(options)}"
         return _wrong(part, "not-a-choice", what, "write the letter as a string")
-    chosen = given.strip(_TRIMMED).lower()
+    chosen = _SAID_BEFORE.sub("", given.strip(_TRIMMED).lower()).strip(_TRIMMED)
     for name, reason in options.items():
         if chosen == name.lower():
             fits = veiled(part, name) == right if right else not reason
@@ -103,6 +107,10 @@ def check_shape(
         return _wrong(
             part, "transposed", f"{got} has the right axes in another order", "check: which axis is first?"
         )
+    if any(axis.islower() for axis in axes):
+        return _wrong(
+            part, "wrong-shape", f"{got} is not the shape", "check: axes are named by capitals, such as N"
+        )
     return _wrong(part, "wrong-shape", f"{got} is not the shape", _advice(part))
 
 
@@ -131,11 +139,17 @@ def _given(answer: Any, part: str) -> Any:
 
 def _axes(given: object) -> tuple[str, ...] | None:
     if type(given) is str and len(given) <= LONGEST:
-        return tuple(given.replace(",", " ").replace("(", " ").replace(")", " ").split())
+        return tuple(_BETWEEN.sub(" ", given).split())
+    if type(given) is np.ndarray and given.ndim == 1 and given.size <= 10:
+        given = given.tolist()
     values = items(given)
-    if values is None or len(values) > 10 or not all(type(value) in (str, int) for value in values):
+    if values is None or len(values) > 10 or not all(_is_axis(value) for value in values):
         return None
     return tuple(str(value).strip()[:LONGEST] for value in values)
+
+
+def _is_axis(value: object) -> bool:
+    return type(value) in (str, int) or issubclass(type(value), np.integer)
 
 
 def _is_right(axes: tuple[str, ...], tokens: Tokens, part: str, right: str) -> bool:

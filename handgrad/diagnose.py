@@ -211,7 +211,7 @@ def _factor(claim: Claim) -> _Found | None:
     return (
         None,
         f"every entry is {factor:.4g} times the right one; no known cause for that factor",
-        "next: look for a constant in your code that the forward does not have",
+        "next: look for a constant in yours that the forward does not have",
     )
 
 

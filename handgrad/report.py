@@ -99,10 +99,11 @@ class Report:
         return replace(self, parts=parts, findings=(*self.findings, *added), tried=tried)
 
     def _after(self, finding: Finding) -> Finding:
-        """A finding about what was right in this report, which says so; without a cause it asks the question."""
+        """A finding about what was right in this report, which says so; where a fixed size would do that, it asks."""
         if not self.tried:
             return finding
-        asks = "" if finding.cause else "; is a size written as a number?"
+        fixed = finding.cause in (None, "raised", "wrong-shape")
+        asks = "; is a size written as a number?" if fixed else ""
         since = f"right in the cases before it: {', '.join(self.tried)}{asks}"
         return replace(finding, message=f"{finding.message}\n  {since}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from handgrad import check_choice, check_shape
@@ -10,7 +11,7 @@ from handgrad.choices import judged_later, veiled
 OPTIONS = {"a": "it has the wrong sign", "b": "", "c": "the batch is not summed"}
 
 
-@pytest.mark.parametrize("answer", ["b", "B", " (b) ", "'b'", "b.", lambda: "b"])
+@pytest.mark.parametrize("answer", ["b", "B", " (b) ", "'b'", "b.", "option b", "Answer: (b)", lambda: "b"])
 def test_every_spelling_of_the_right_letter_is_right(answer):
     assert check_choice(answer, OPTIONS).points({"choice": 2}) == 2
 
@@ -22,6 +23,8 @@ def test_every_spelling_of_the_right_letter_is_right(answer):
         ("C", "chose:c", "the batch is not summed"),
         ("d", "not-a-choice", "'d' is none of a, b, c"),
         ("bb", "not-a-choice", "none of a, b, c"),
+        ("option", "not-a-choice", "none of a, b, c"),
+        ("optionb", "not-a-choice", "none of a, b, c"),
         (7, "not-a-choice", "of type int, expected one of a, b, c"),
         ("b" * 1000, "not-a-choice", "expected one of"),
     ],
@@ -45,7 +48,10 @@ def test_nothing_and_exceptions_are_no_answers(judge):
     assert "ValueError: later" in str(judge(raising))
 
 
-@pytest.mark.parametrize("answer", ["D M", "(D, M)", ("D", "M"), ["D", "M"], "D,M", (5, 3), lambda: (5, 3)])
+SPELT = ["D M", "(D, M)", "[D, M]", "D x M", "D×M", ("D", "M"), ["D", "M"], "D,M", (5, 3), lambda: (5, 3)]
+
+
+@pytest.mark.parametrize("answer", [*SPELT, (np.int64(5), 3), np.array([5, 3])])
 def test_a_shape_may_be_written_in_letters_or_numbers(answer):
     assert check_shape(answer, "D M", sizes={"D": 5, "M": 3}).ok
 
@@ -58,6 +64,9 @@ def test_a_shape_may_be_written_in_letters_or_numbers(answer):
         ((3, 5), "wrong-shape", "transposed"),
         ((7, 5, 3), "wrong-shape", "(7, 5, 3)"),
         (7, "not-a-shape", "a value of type int is no shape"),
+        ("d m", "wrong-shape", "check: axes are named by capitals, such as N"),
+        (np.ones((5, 3)), "not-a-shape", "a value of type ndarray is no shape"),
+        (np.array([5.0, 3.0]), "not-a-shape", "a value of type ndarray is no shape"),
         ({"D": 1}, "not-a-shape", "a value of type dict is no shape"),
     ],
 )

@@ -71,6 +71,7 @@ def test_a_function_that_raises_at_the_other_size_loses_what_was_right() -> None
     assert report.points({"dx": 1, "dw": 1}) == 0.0
     assert report.verdict == "error"
     assert "cannot reshape" in str(report)
+    assert str(report).endswith("is a size written as a number?")
 
 
 def test_nothing_attempted_is_said_once() -> None:
