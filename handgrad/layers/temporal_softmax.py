@@ -74,15 +74,17 @@ def sample(
     full: bool = False,
     scale: float = 1.5,
 ) -> dict[str, Any]:
-    """Random scores x: (N, T, C), labels y: (N, T), and mask: (N, T), which leaves out each third step, shuffled.
+    """Random scores x: (N, T, C), labels y: (N, T), and mask: (N, T), which leaves out a third of the steps.
 
+    With two steps or more, each sample has one that counts: an average over none of its steps would be no number.
     Each class is the label of a counted step if there are C of these; with `absent`, the last one never is a
     label. With `full`, every step counts.
     """
     N, T, C = sizes["N"], sizes["T"], sizes["C"]
     used = C - 1 if absent else C
-    mask = rng.permutation(np.arange(N * T) % 3 != 2).reshape(N, T)
-    mask |= full
+    order = rng.random(size=(N, T))
+    order[np.arange(N), order.argmin(axis=1)] -= 1
+    mask = (order.ravel().argsort().argsort() < N * T - N * T // 3).reshape(N, T) | full
     counted = mask.sum()
     y = rng.integers(used, size=(N, T))
     y[mask] = rng.permutation((np.arange(counted) + rng.integers(used)) % used)

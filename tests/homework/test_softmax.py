@@ -241,6 +241,22 @@ def test_a_slip_on_paper_or_with_the_temperature_is_told_at_any_seed(mark, full,
         assert words in marked.text(GRADED[cell])
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    ("weights", "cause"),
+    [
+        ("mask / mask.sum(axis=1, keepdims=True) / N", "averaged-over-own-steps"),
+        ("mask / mask.any(axis=1).sum()", "counted-for-samples"),
+    ],
+)
+def test_another_average_with_its_gradient_is_told_at_any_seed(mark, seed, weights, cause):
+    slip = loss(value=f"np.sum({weights} * costs)", dx=f"({weights})[:, :, None] * (P - Y)")
+    with seeded(seed):
+        marked = mark(SLUG, {"loss": slip})
+    assert marked.causes("loss-grade") == [("loss", cause), ("dx", "own-forward")]
+    assert marked.points["loss-grade"] == 1.5
+
+
 def test_a_number_added_in_the_logarithm_is_told_and_costs_the_loss_alone(mark):
     slip = loss(value="-np.sum(mask * np.log(P[n, t, y] + 1e-8)) / N")
     marked = mark(SLUG, {"loss": slip})

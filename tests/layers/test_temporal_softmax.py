@@ -93,6 +93,7 @@ def test_each_class_is_the_label_of_a_counted_step_unless_one_is_to_be_absent(
     assert set(y.ravel().tolist()) <= expected
     assert mask.dtype == np.bool_
     assert mask.all() == bool(case.options.get("full"))
+    assert mask.any(axis=1).all() or case.sizes["T"] == 1
 
 
 def test_what_the_first_case_divides_by_cannot_be_mistaken_for_another_number(layer: Layer) -> None:
