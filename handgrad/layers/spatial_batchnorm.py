@@ -33,6 +33,7 @@ from handgrad.layers._common import Array
 from handgrad.layers._pixels import (
     BnParam,
     Cache,
+    Forward,
     Gradients,
     as_pictures,
     as_rows,
@@ -142,4 +143,44 @@ def _of_pictures(mistake: Mistake) -> Mistake:
     return replace(mistake, name=name, cause=cause, wrong=wrap(mistake.wrong), feedback=feedback)
 
 
-MISTAKES = (*(_of_pictures(m) for m in batchnorm.MISTAKES if m.name not in _OWN), *AXES)
+def _by_default(**other: float) -> Forward:
+    """The forward with other numbers where bn_param holds none."""
+
+    def wrong_forward(x: Array, gamma: Array, beta: Array, bn_param: BnParam) -> tuple[Array, Cache]:
+        filled = {**other, **bn_param}
+        result = forward(x, gamma, beta, filled)
+        bn_param.update({name: filled[name] for name in ("running_mean", "running_var") if name in filled})
+        return result
+
+    return wrong_forward
+
+
+# They come first: where bn_param holds no momentum, a default of 0.1 is an average the other way round.
+_DEFAULTS = (
+    *(
+        Mistake(
+            f"eps-by-default-{eps:.0e}",
+            _by_default(eps=eps),
+            ("out",),
+            f"eps is {eps:.0e} where bn_param holds none: its default is 1e-5.",
+            cause="eps-by-default",
+            role="forward",
+            case="defaults only",
+        )
+        for eps in (1e-12, 1e-8, 1e-7, 1e-6, 1e-4, 1e-3)
+    ),
+    *(
+        Mistake(
+            f"momentum-by-default-{momentum}",
+            _by_default(momentum=momentum),
+            ("bn_param",),
+            f"momentum is {momentum} where bn_param holds none: its default is 0.9.",
+            cause="momentum-by-default",
+            role="forward",
+            case="defaults only",
+        )
+        for momentum in (0.1, 0.5, 0.95, 0.99, 0.999)
+    ),
+)
+
+MISTAKES = (*_DEFAULTS, *(_of_pictures(m) for m in batchnorm.MISTAKES if m.name not in _OWN), *AXES)

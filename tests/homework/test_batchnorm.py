@@ -334,6 +334,19 @@ def test_a_slip_on_paper_or_in_the_groups_is_told_at_any_seed(mark, full, cell, 
         assert words in marked.text(f"{cell}-grade")
 
 
+def test_another_default_of_eps_costs_out_and_half_of_what_it_changes_in_the_backward(mark):
+    marked = mark(SLUG, {"forward": forward(eps="p.get('eps', 1e-8)"), "backward": backward()})
+    assert (marked.points["forward-grade"], marked.points["backward-grade"]) == (1, 3)
+    assert marked.causes("forward-grade") == [("out", "eps-by-default")]
+
+
+def test_another_default_of_momentum_is_not_told_as_a_swap(mark):
+    slip = forward().replace('p.get("momentum", 0.9)', 'p.get("momentum", 0.1)')
+    marked = mark(SLUG, {"forward": slip})
+    assert marked.points["forward-grade"] == 2
+    assert marked.causes("forward-grade") == [("bn_param", "momentum-by-default")]
+
+
 def test_an_eps_of_its_own_in_test_mode_costs_out(mark):
     slip = forward(eps="p.get('eps', 1e-5) if p['mode'] == 'train' else 1e-5")
     marked = mark(SLUG, {"forward": slip})

@@ -236,6 +236,28 @@ def test_an_eps_of_its_own_in_test_mode_is_told() -> None:
     assert "eps does not come from bn_param" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("default", "part", "words"),
+    [
+        ({"eps": 1e-8}, "out", "eps is 1e-08 where bn_param holds none: its default is 1e-5"),
+        ({"momentum": 0.1}, "bn_param", "momentum is 0.1 where bn_param holds none: its default is 0.9"),
+        ({"momentum": 0.99}, "bn_param", "momentum is 0.99 where bn_param holds none"),
+    ],
+)
+def test_another_default_is_told(default: dict[str, float], part: str, words: str) -> None:
+    right = layers.get(SLUG).forward
+    assert right is not None
+
+    def wrong(x: Any, gamma: Any, beta: Any, bn_param: dict[str, Any]) -> Any:
+        for name, value in default.items():
+            bn_param.setdefault(name, value)
+        return right(x, gamma, beta, bn_param)
+
+    report = check(SLUG, forward=wrong)
+    assert [(f.param, f.cause) for f in report.findings] == [(part, f"{next(iter(default))}-by-default")]
+    assert words in str(report)
+
+
 def test_rows_of_dout_and_of_the_normalised_x_whose_channels_were_never_moved_are_told() -> None:
     def wrong(dout: Any, cache: Any) -> Any:
         _, x_hat, _, std, gamma = cache
