@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,6 +119,17 @@ def number_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return []
 
 
+def name_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Such a page has an equation (1) of its own: a reference from another page names the page."""
+    for link in doctree.findall(nodes.reference):
+        page, mark, _ = link.get("refuri", "").partition(".html#equation-")
+        page = posixpath.normpath(posixpath.join(posixpath.dirname(docname), page))
+        if mark and page != docname and page in app.env.titles and not app.env.toc_secnumbers.get(page):
+            link.parent.insert(
+                link.parent.index(link) + 1, nodes.Text(" of " + app.env.titles[page].astext())
+            )
+
+
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 
@@ -145,6 +157,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("tab-end", TabEnd)
     app.add_transform(GatherTabs)
     app.connect("env-get-updated", number_pages, priority=999)  # after Sphinx has numbered them
+    app.connect("doctree-resolved", name_page)
     app.connect("html-page-context", clean_page, priority=999)
     app.connect("build-finished", copy_mathjax)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,19 +13,27 @@ addEventListener("load", () => {
   }
 });
 
-// A line may break after a formula, even before the comma that belongs to it.
+// A line may break at a formula, even before the comma or after the bracket that belongs to it.
 addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
+  const count = (node, marks) => (node?.nodeType === Node.TEXT_NODE ? node.data.match(marks)[0].length : 0);
   for (const set of document.querySelectorAll("article mjx-container:not([display])")) {
     const formula = set.closest("span.math") ?? set;
-    const mark = formula.nextSibling;
-    const length = mark?.nodeType === Node.TEXT_NODE ? mark.data.match(/^[,.;:!?)\]’”]*/)[0].length : 0;
-    if (!length) continue;
-    mark.splitText(length);
+    const before = formula.previousSibling;
+    const after = formula.nextSibling;
+    const opening = count(before, /[([‘“]*$/);
+    const closing = count(after, /^[,.;:!?)\]’”]*/);
+    if (!opening && !closing) continue;
+    const parts = [formula];
+    if (opening) parts.unshift(before.splitText(before.length - opening));
+    if (closing) {
+      after.splitText(closing);
+      parts.push(after);
+    }
     const tied = document.createElement("span");
     tied.className = "tied";
     formula.replaceWith(tied);
-    tied.append(formula, mark);
+    tied.append(...parts);
   }
 });
 
