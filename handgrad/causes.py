@@ -129,15 +129,15 @@ CAUSES: dict[str, Words] = {
     ),
     "mutates-dout": Words(
         "backward changes dout in place",
-        "the value is right here, but dout may be used again (two branches of a graph): copy it first",
+        "it may do no harm here, but dout may be used again (two branches of a graph): copy it first",
     ),
     "mutates-cache": Words(
         "backward changes an array of the cache in place",
-        "the value is right here, but whoever else holds that array sees it change: copy it first",
+        "it may do no harm here, but whoever else holds that array sees it change: copy it first",
     ),
     "mutates-input": Words(
         "{what} changes its input {arg} in place",
-        "the value is right here, but the caller's array is now another: copy it first",
+        "it may do no harm here, but the caller's array is now another: copy it first",
     ),
     "zero-gradient": Words(
         "a check against zero proves little: an answer of zeros passes it",

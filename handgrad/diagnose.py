@@ -79,6 +79,8 @@ def _advice(claim: Claim) -> str:
         return "next: your loss is wrong too; mend it first, then its gradient"
     if claim.own is not None:
         return "next: your forward is wrong, and backward works from what it cached; mend the forward first"
+    if claim.value.ndim == 0 and claim.what == "loss":
+        return "next: take one sample; calculate its loss by hand, and compare it with yours"
     if claim.value.ndim == 0:
         return "next: move this one number a little, and see how far the output goes"
     forward = claim.role == "forward"

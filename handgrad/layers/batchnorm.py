@@ -148,7 +148,7 @@ CASES = (
     Case("variance near eps", {"N": 8, "D": 3}, {"spread": 0.003}),
     Case("other eps and momentum", {"N": 5, "D": 4}, {"eps": 0.05, "momentum": 0.6}),
     Case("defaults only", {"N": 7, "D": 3}, {"defaults": True}),
-    Case("test mode", {"N": 7, "D": 5}, {"mode": "test"}, backward=False),
+    Case("test mode", {"N": 7, "D": 5}, {"mode": "test", "eps": 0.05}, backward=False),
 )
 
 

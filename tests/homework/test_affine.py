@@ -99,12 +99,14 @@ DOUBLED = backward("2 * (dout @ w.T)", f"2 * {DW}")
 @pytest.mark.parametrize(
     ("out", "answer", "points", "causes"),
     [
-        ("2 * x @ w + b", DOUBLED, 3, [("dx", "own-forward"), ("dw", "own-forward")]),
+        ("2 * x @ w + b", DOUBLED, 1, [("dx", "own-forward"), ("dw", "own-forward")]),
         ("x @ w - b", backward(db="-dout.sum(axis=(0, 1))"), 4.5, [("db", "own-forward")]),
         ("2 * x @ w + b", backward(), 5, []),
     ],
 )
-def test_a_gradient_of_ones_own_wrong_forward_earns_half(mark, out, answer, points, causes):
+def test_a_gradient_of_ones_own_wrong_forward_earns_half_where_its_mistake_is_known(
+    mark, out, answer, points, causes
+):
     marked = mark("affine", {"forward": forward(out), "backward": answer})
     assert marked.points["forward-grade"] == 0
     assert marked.points["backward-grade"] == points

@@ -111,10 +111,14 @@ def _declare(
     worth: Mapping[str, float],
     forward: Piece = RIGHT,
 ) -> None:
-    """The points and causes of pieces. What is right for one's own wrong `forward` earns half, and says so."""
+    """The points and causes of pieces. What is right for one's own wrong `forward` says so.
+
+    It earns half if it is known what is wrong with that forward.
+    """
     own = {name for name, piece in chosen.items() if piece.cause and piece.cause == forward.own.get(name)}
     right = {name for name, piece in chosen.items() if piece.cause is None}
-    made.points[part] = sum((float(worth[name]) for name in right), OWN * sum(worth[name] for name in own))
+    share = OWN if forward.cause else 0.0
+    made.points[part] = sum((float(worth[name]) for name in right), share * sum(worth[name] for name in own))
     made.causes[part] = tuple(
         (name, "own-forward" if name in own else piece.cause)
         for name, piece in chosen.items()
