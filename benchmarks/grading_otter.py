@@ -27,47 +27,54 @@ OK_FORMAT = False
 name = "{name}"
 points = None
 SEEN = {{}}
+SPACE = {{}}
 # {hidden}
 
 
 def earned(env, param, own):
     """The share that a gradient earns, of the reports of the graded cell, made once for all cases of this question."""
     if not SEEN:
-        space = dict(env)
         shown = []
-        space["display"] = lambda *things: shown.extend(things)
-        exec({code!r}, space)
+        SPACE.update(env, display=lambda *things: shown.extend(things))
+        exec({code!r}, SPACE)
         for report in shown:
             SEEN.update((key, (report, key)) for key in report.parts)
         SEEN[""] = True  # judged, with whatever outcome
     report, key = SEEN[param]
-    return report.points({{key: 1}}, **({{"own_forward": own}} if own else {{}}))
+    return report.points({{key: 1}}, **({{"own_forward": eval(own, SPACE)}} if own else {{}}))
 
 {cases}
 '''
 CASE = """
 @test_case(points={points}, hidden=True)
 def test_{number}(env):
-    assert earned(env, {param!r}, {own}) >= {share}
+    assert earned(env, {param!r}, {own!r}) >= {share}
 """
 
 
-def cases(part: Part) -> list[tuple[str, float, float, float]]:
-    """The graded cell's `.points({...})` as cases: (gradient, points, share that is to be earned, own_forward).
+def cases(part: Part) -> list[tuple[str, float, float, str]]:
+    """The graded cell's `.points({...})` as cases: (gradient, points, share that is to be earned, own_forward's code).
 
     Raises ValueError where these points are not the part's, for then otter would be given another homework.
     """
-    found: list[tuple[str, float, float, float]] = []
+    found: list[tuple[str, float, float, str]] = []
     for node in ast.walk(ast.parse(part.code)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr != "points" or not node.args or not isinstance(node.args[0], ast.Dict):
             continue
-        own = next((ast.literal_eval(k.value) for k in node.keywords if k.arg == "own_forward"), 0.0)
+        code = next((k.value for k in node.keywords if k.arg == "own_forward"), None)
+        own = ast.unparse(code) if code else ""
+        # "0.5 if named else 0.0": the case is worth the most that may be earned.
+        most = (
+            max((n.value for n in ast.walk(code) if isinstance(n, ast.Constant)), default=0.0)
+            if code
+            else 0.0
+        )
         for param, worth in ast.literal_eval(node.args[0]).items():
-            if own:
-                found.append((param, worth * own, own, own))
-            found.append((param, worth * (1 - own), 1.0, own))
+            if most:
+                found.append((param, worth * most, most, own))
+            found.append((param, worth * (1 - most), 1.0, own))
     if sum(points for _, points, _, _ in found) != part.max_points:
         raise ValueError(f"{part.grade_id}: its cases are {found}, which is not {part.max_points:g} points")
     return found
