@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -15,6 +16,7 @@ from handgrad.homework.sandbox import Ended, Limits, SandboxError, bootstrap
 __all__ = ["ProcessSandbox"]
 
 _MOST = 1 << 20  # bytes that one reply may have
+_GRACE = 2  # seconds after those of a request, when the child ends itself
 
 # The child keeps its two pipes to itself and gives the student's code an empty stdin and no output.
 _CHILD = """
@@ -27,7 +29,11 @@ try:
     import resource
 except ImportError:
     resource = None
-seconds, memory = int(sys.argv[1]), int(sys.argv[2])
+seconds, memory, wait = map(int, sys.argv[1:])
+try:
+    from signal import alarm
+except ImportError:
+    alarm = lambda seconds: None
 if resource is not None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -38,9 +44,11 @@ while True:
     line = requests.readline()
     if not line:
         break
+    alarm(wait)  # who asked may be gone, and then nobody else ends what waits
     reply = space["_answer"](requests.read(int(line)).decode()).encode()
     replies.write(b"%d\\n" % len(reply) + reply)
     replies.flush()
+    alarm(0)
 """
 
 
@@ -50,7 +58,8 @@ class ProcessSandbox:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         allowance = (limits.memory_mb << 20) + (2 << 30)  # NumPy maps much more than it uses
-        argv = [sys.executable, "-I", "-c", _CHILD, str(int(limits.seconds * 4)), str(allowance)]
+        bounds = (int(limits.seconds * 4), allowance, math.ceil(limits.seconds) + _GRACE)
+        argv = [sys.executable, "-I", "-c", _CHILD, *map(str, bounds)]
         clean = {"PATH": os.environ.get("PATH", ""), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         try:
             self._child = subprocess.Popen(

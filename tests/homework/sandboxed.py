@@ -14,7 +14,7 @@ from handgrad.homework.sandbox import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Small, so that what meets a limit meets it soon. A start takes about 0.9·10⁹ instructions by itself.
+# Small, so that what meets a limit meets it soon.
 SMALL = Limits(
     instructions=1_200_000_000, total=12_000_000_000, seconds=10.0, memory_mb=160, output_kb=64, starts=6
 )

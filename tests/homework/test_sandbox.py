@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 
@@ -33,6 +35,20 @@ def opened(request, monkeypatch):
 def run(opened, source):
     reply, used = opened.ask(json.dumps({"op": "cell", "source": source, "name": "<cell 1>"}))
     return json.loads(reply)["raised"], used
+
+
+def ended(number, seconds):
+    """Whether a process is gone within so many seconds, or is only waiting to be buried."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            with open(f"/proc/{number}/stat") as stat:
+                if stat.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def test_a_cell_runs_and_the_next_one_sees_its_names(opened):
@@ -267,6 +283,24 @@ def test_a_process_that_no_longer_reads_holds_nobody_up():
         made.close()
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no processes to look at here")
+def test_a_process_whose_grader_was_killed_ends_by_itself(tmp_path):
+    pid = tmp_path / "pid"
+    script = (
+        "import os, signal, sys, threading, time\n"
+        "from handgrad.homework.process import ProcessSandbox\n"
+        "from handgrad.homework.sandbox import Limits\n"
+        "made = ProcessSandbox(Limits(seconds=1.0))\n"
+        f"open({str(pid)!r}, 'w').write(str(made._child.pid))\n"
+        "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
+        f"made.ask({json.dumps({'op': 'cell', 'source': 'import time; time.sleep(60)', 'name': ''})!r})\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    child = int(pid.read_text())
+    assert ended(child, 20.0)
+
+
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no groups of processes here")
 def test_what_a_process_started_ends_with_it(tmp_path):
     made = ProcessSandbox(Limits(seconds=5.0))
@@ -275,15 +309,7 @@ def test_what_a_process_started_ends_with_it(tmp_path):
     )[0]
     number = int(said.split()[1])
     made.close()
-    for _ in range(100):
-        try:
-            with open(f"/proc/{number}/stat") as stat:
-                if stat.read().split()[2] == "Z":
-                    return
-        except OSError:
-            return
-        time.sleep(0.02)
-    raise AssertionError("it lives on")
+    assert ended(number, 2.0)
 
 
 def test_what_begins_a_sandbox_holds_the_guest_and_nothing_of_the_answers():
