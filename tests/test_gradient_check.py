@@ -329,3 +329,10 @@ def test_flattening_and_a_dropped_axis_get_different_advice() -> None:
 def test_axes_without_names_are_told_by_their_sizes_once() -> None:
     report = check_gradient(lambda x: (x**2).sum(), {"x": np.ones(4)}, {"x": np.ones((4, 1))})
     assert "looks as if axis 1, of size 1, was kept: expected (4,), without it" in str(report)
+
+
+def test_a_zero_is_shown_without_a_sign() -> None:
+    x = np.arange(1.0, 5.0)
+    said = str(check_gradient(lambda x: np.sum(x**2), {"x": x}, {"x": -0.0 * x}))
+    assert "yours 0," in said
+    assert "yours -0" not in said
