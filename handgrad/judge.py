@@ -265,12 +265,12 @@ def _headline(what: str, claim: Claim) -> str:
 def _details(claim: Claim, tokens: Tokens) -> list[str]:
     bound = sizes_text(claim.sizes)
     if claim.value.ndim == 0:
-        return [
-            f"yours {float(claim.value) + 0.0:.4g}, tolerance {claim.tolerance:g} of its size        {bound}".rstrip()
-        ]
+        yours = float(claim.value) + 0.0  # no -0
+        return [f"yours {yours:.4g}, tolerance {claim.tolerance:g} of its size        {bound}".rstrip()]
     worst = np.unravel_index(int(np.argmax(np.abs(claim.value - claim.truth))), claim.value.shape)
     index = ", ".join(str(int(i)) for i in worst)
+    yours = float(claim.value[worst]) + 0.0
     return [
         f"shape {_shape_text(tokens, claim.value.shape)}: correct        {bound}".rstrip(),
-        f"worst [{index}]: yours {float(claim.value[worst]) + 0.0:.4g}, tolerance {claim.tolerance:g} of the largest entry",
+        f"worst [{index}]: yours {yours:.4g}, tolerance {claim.tolerance:g} of the largest entry",
     ]
