@@ -163,7 +163,7 @@ def _run(args: argparse.Namespace) -> int:
     with _seed_kept(settings), _blamed(args), shown(count) as told:
         tally = batch.grade_all(submissions, settings, told=told)
     _leave(settings, homework)
-    print(f"{time.monotonic() - begun:.0f} seconds", file=sys.stderr)
+    print(f"{time.monotonic() - begun:.0f} s", file=sys.stderr)
     print(
         f"graded {tally.graded}, unchanged {tally.unchanged}, unreadable {tally.unreadable}: "
         f"open {settings.out / 'class.html'}"
