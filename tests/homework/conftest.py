@@ -85,3 +85,19 @@ def stubs():
         return {cell.metadata.nbgrader.grade_id: cell.source for cell in answers}
 
     return released
+
+
+# How a judge says that an answer holds at some sizes only, of code and of a formula.
+ELSEWHERE = ("right in the cases before it", "a number stands there for the size of an axis")
+
+
+@pytest.fixture(scope="session")
+def costs(mark, full):
+    """costs(slug, answers, grade_id, lost): these points and no others are lost, and it is said that sizes matter."""
+
+    def checked(slug, answers, grade_id, lost):
+        marked = mark(slug, answers)
+        assert marked.points == {**full(slug), grade_id: full(slug)[grade_id] - lost}
+        assert any(words in marked.text(grade_id) for words in ELSEWHERE), marked.text(grade_id)
+
+    return checked

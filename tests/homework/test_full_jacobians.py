@@ -199,12 +199,8 @@ def test_another_layers_jacobian_and_another_total_are_told(mark, cell, answer, 
         ("paper", paper(db="x * dq * D / 7"), 1),
     ],
 )
-def test_a_size_written_as_a_number_costs_its_own_points(mark, full, part, answer, lost):
-    marked = mark(SLUG, answer)
-    assert marked.points == {**full(SLUG), f"{part}-grade": full(SLUG)[f"{part}-grade"] - lost}
-    assert "size" in marked.text(f"{part}-grade") or "right in the cases before it" in marked.text(
-        f"{part}-grade"
-    )
+def test_a_size_written_as_a_number_costs_its_own_points(costs, part, answer, lost):
+    costs(SLUG, answer, f"{part}-grade", lost)
 
 
 SLIPS = [

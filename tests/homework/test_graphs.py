@@ -165,12 +165,8 @@ def test_three_numbers_may_come_by_name(mark):
         ("collapsed", 'def formula_for_dx():\n    return "-2 * x * y**2 * dy * 7 / N"', 2),
     ],
 )
-def test_a_size_written_as_a_number_costs_its_own_points(mark, full, cell, answer, lost):
-    marked = mark(SLUG, {cell: answer})
-    assert marked.points == {**full(SLUG), f"{cell}-grade": full(SLUG)[f"{cell}-grade"] - lost}
-    assert "size" in marked.text(f"{cell}-grade") or "right in the cases before it" in marked.text(
-        f"{cell}-grade"
-    )
+def test_a_size_written_as_a_number_costs_its_own_points(costs, cell, answer, lost):
+    costs(SLUG, {cell: answer}, f"{cell}-grade", lost)
 
 
 @pytest.mark.parametrize(
